@@ -1,0 +1,25 @@
+"""Time in nanoseconds, and what counts as for ever."""
+from libc.stdint cimport int64_t
+
+cdef extern from "clock.h" nogil:
+    int64_t nanotime "np_nanotime"()
+    const int64_t NEVER "INT64_MAX"
+
+# A float of seconds becomes nanoseconds rounded up, so that nothing is ever early; what does not
+# fit (292 years) is as good as never.
+cdef inline int64_t nanoseconds(double seconds) noexcept:
+    cdef double ns = seconds * 1e9
+    if ns >= 9.2e18:
+        return NEVER
+    if ns <= -9.2e18:
+        return -NEVER
+    cdef int64_t whole = <int64_t>ns
+    return whole + 1 if <double>whole < ns else whole
+
+
+cdef inline int64_t after(int64_t delay) noexcept:
+    """The moment `delay` ns from now, without running over."""
+    cdef int64_t now = nanotime()
+    if delay >= NEVER - now:
+        return NEVER
+    return now + delay

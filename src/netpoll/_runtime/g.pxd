@@ -1,0 +1,104 @@
+"""G: what the runtime knows of a goroutine.
+
+    state      greenlet   on a queue           next
+    NEW        none       run queue            RUNNING (first switch to it), DEAD (cancelled before)
+    RUNNABLE   parked     run queue / inbound  RUNNING
+    RUNNING    current    none                 WAITING (parks), RUNNABLE (yields), DEAD (its function ended)
+    WAITING    parked     its waiter's         RUNNABLE (made ready)
+    DEAD       none       none
+
+Whoever moves a goroutine from WAITING to RUNNABLE puts it on a queue; everybody who comes later
+finds it RUNNABLE and does nothing. So a wake-up, a timeout and a cancellation that race wake it once,
+and `wake` says which of them won.
+"""
+from cpython.object cimport PyObject
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from netpoll._runtime.glist cimport GList
+from netpoll._runtime.timers cimport Timer
+from netpoll._runtime.waitq cimport WaitQ
+
+cdef enum GState:
+    G_NEW = 0
+    G_RUNNABLE = 1
+    G_RUNNING = 2
+    G_WAITING = 3
+    G_DEAD = 4
+
+cdef enum Wake:
+    WAKE_READY = 0      # what it waited for has come
+    WAKE_TIMEOUT = 1    # its timer fired
+    WAKE_CANCEL = 2     # it was cancelled
+    WAKE_INTERRUPT = 3  # an exception for it arrived (Ctrl-C, a deadlock)
+
+cdef class G:
+    cdef void *next             # on a GList
+    cdef PyObject *greenlet     # its stack; owned, NULL before the first switch and after the end
+    cdef uint8_t state
+    cdef uint8_t wake
+    cdef uint8_t cancelled      # each further park raises
+    cdef uint8_t shield         # > 0: neither cancellation nor an interrupt ends a park
+    cdef uint8_t permit         # an unpark() that came before its park()
+    cdef uint8_t parked_low     # inside park()
+    cdef uint8_t joined         # somebody has taken, or is waiting for, the outcome
+    cdef uint8_t started
+    cdef object scheduler       # the one whose thread runs it
+    cdef object fn
+    cdef object args
+    cdef object kwargs
+    cdef object context
+    cdef object result
+    cdef object exception
+    cdef object interrupt       # an exception to raise at its park
+    cdef const char *reason     # what it is parked on, for dumps
+    cdef Timer timer            # its own timeout
+    cdef WaitQ joiners
+    cdef void *all_next         # the scheduler's list of all goroutines
+    cdef void *all_prev
+    cdef readonly uint64_t id
+    cdef object __weakref__
+    cdef object given_name
+    cdef object origin_code     # where it was started
+    cdef int origin_lasti
+
+cdef inline void push(GList *queue, void *g) noexcept:
+    (<G>g).next = NULL
+    if queue.tail == NULL:
+        queue.head = g
+    else:
+        (<G>queue.tail).next = g
+    queue.tail = g
+    queue.count += 1
+
+
+cdef inline void *pop(GList *queue) noexcept:
+    cdef void *g = queue.head
+    if g != NULL:
+        queue.head = (<G>g).next
+        if queue.head == NULL:
+            queue.tail = NULL
+        queue.count -= 1
+    return g
+
+
+cdef inline void splice(GList *queue, GList *more) noexcept:
+    """Append all of `more`, leaving it empty."""
+    if more.head == NULL:
+        return
+    if queue.tail == NULL:
+        queue.head = more.head
+    else:
+        (<G>queue.tail).next = more.head
+    queue.tail = more.tail
+    queue.count += more.count
+    more.head = more.tail = NULL
+    more.count = 0
+
+
+cdef inline bint make_runnable(void *g, Wake wake) noexcept:
+    """Claim a parked goroutine for whoever wakes it; False: somebody else was first."""
+    if (<G>g).state != G_WAITING:
+        return False
+    (<G>g).state = G_RUNNABLE
+    (<G>g).wake = wake
+    return True

@@ -1,0 +1,55 @@
+/* What the table of system calls holds at first: the kernel itself.
+ *
+ * One wrapper is more than a name: waiting for events with a limit in nanoseconds.  epoll_wait(2)
+ * counts in milliseconds, so a sleep of 0.1 ms would be late by 0.9; epoll_pwait2(2) (Linux 5.11)
+ * takes a timespec.  Kernels before it say ENOSYS and some sandboxes EPERM: then milliseconds,
+ * rounded up so as never to be early.
+ */
+#ifndef NETPOLL_KERNEL_H
+#define NETPOLL_KERNEL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+static int np_pwait2_missing = 0;
+
+static inline int np_epoll_wait(int epfd, struct epoll_event *events, int size, int64_t delay_ns) {
+    if (delay_ns <= 0) return epoll_wait(epfd, events, size, delay_ns < 0 ? -1 : 0);
+    if (!__atomic_load_n(&np_pwait2_missing, __ATOMIC_RELAXED)) {
+        struct timespec limit = {delay_ns / 1000000000, delay_ns % 1000000000};
+        int n = (int)syscall(SYS_epoll_pwait2, epfd, events, size, &limit, NULL, (size_t)0);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+        __atomic_store_n(&np_pwait2_missing, 1, __ATOMIC_RELAXED);
+    }
+    int64_t ms = (delay_ns + 999999) / 1000000;
+    return epoll_wait(epfd, events, size, ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+static inline int np_dup_cloexec(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+/* Set or clear O_NONBLOCK; returns what it was before (0 or 1), -1 with errno. */
+static inline int np_set_nonblocking(int fd, int on) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -1;
+    int before = (flags & O_NONBLOCK) != 0;
+    if (before != (on != 0) && fcntl(fd, F_SETFL, flags ^ O_NONBLOCK) < 0) return -1;
+    return before;
+}
+
+#endif

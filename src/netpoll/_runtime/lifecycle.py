@@ -1,0 +1,138 @@
+"""How a scheduler begins and ends: run, the implicit runtime, threads, fork, interpreter exit."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from netpoll._runtime import report
+from netpoll._runtime.scheduler import attached_scheduler, ensure_scheduler, on_interrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from netpoll._runtime.scheduler import Goroutine, Scheduler
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GRACE = 5.0
+"""Seconds that goroutines have to end after main has, before they are reported and left behind."""
+
+
+def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `main(*args, **kwargs)` as the main goroutine of this thread and return its result.
+
+    Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those that
+    have not ended after a grace period (5 s) are reported on stderr and left behind. Raises what main
+    raises; RuntimeError inside another run. Ctrl-C raises KeyboardInterrupt in main. One run a thread.
+
+    Source: go1.27 runtime/proc.go main.
+    """
+    scheduler = ensure_scheduler()
+    scheduler.begin_run()
+    try:
+        return main(*args, **kwargs)
+    finally:
+        end(scheduler)
+
+
+def end(scheduler: Scheduler) -> None:
+    """Cancel every goroutine but main, wait for them, report those that stay, give everything back."""
+    try:
+        drain(scheduler)
+    finally:
+        for goroutine in scheduler.take_unjoined():
+            report.unhandled(goroutine, goroutine.exception_or_none())
+        scheduler.strand()
+        scheduler.shut()
+        _thread.__dict__.pop("end", None)
+        _give_back_interrupts()
+
+
+def drain(scheduler: Scheduler) -> None:
+    """Cancel the other goroutines and give them time to end."""
+    others = _others(scheduler)
+    for goroutine in others:
+        goroutine.cancel()
+    if others and not scheduler.wait_for_others(GRACE):
+        report.left_behind(_others(scheduler), GRACE)
+
+
+def _others(scheduler: Scheduler) -> list[Goroutine]:
+    main = scheduler.main_goroutine()
+    return [goroutine for goroutine in scheduler.goroutines() if goroutine is not main]
+
+
+# ---- threads ---------------------------------------------------------------------------------
+
+
+class _ThreadEnd:
+    """Lives in a thread's own dictionary and ends its scheduler when the thread does."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+
+    def __del__(self) -> None:
+        if not self.scheduler.closed and not sys.is_finalizing():
+            end(self.scheduler)
+
+
+_thread = threading.local()
+
+
+def attached(scheduler: Scheduler) -> None:
+    """Note that this thread has a scheduler now: it owns it, and Ctrl-C goes to its main goroutine."""
+    _thread.end = _ThreadEnd(scheduler)
+    _take_interrupts()
+
+
+# ---- Ctrl-C ----------------------------------------------------------------------------------
+
+
+def _on_interrupt(signum: int, frame: FrameType | None) -> None:
+    on_interrupt(signum, frame)
+
+
+_on_interrupt.netpoll_own = True  # type: ignore[attr-defined]
+
+
+def _take_interrupts() -> None:
+    """Replace Python's own SIGINT handler, and only that one: a program's own is left alone."""
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):
+        signal.signal(signal.SIGINT, _on_interrupt)
+
+
+def _give_back_interrupts() -> None:
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is _on_interrupt
+    ):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# ---- fork and exit ---------------------------------------------------------------------------
+
+
+def _after_fork() -> None:
+    scheduler = attached_scheduler()
+    if scheduler is not None:
+        scheduler.after_fork()
+
+
+def _at_exit() -> None:
+    scheduler = attached_scheduler()
+    if scheduler is not None and not scheduler.closed:
+        end(scheduler)
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -1,0 +1,100 @@
+"""PollDesc for Python: readiness of a descriptor that somebody else owns.
+
+Source: go1.27 internal/poll/fd_poll_runtime.go.
+"""
+from libc.stdint cimport int64_t
+
+from netpoll._runtime.clock cimport after, nanoseconds
+from netpoll._runtime.glist cimport GList
+from netpoll._runtime.netpoll cimport (
+    MODE_READ,
+    MODE_WRITE,
+    PD_NIL,
+    POLL_CLOSING,
+    POLL_OK,
+    POLL_TIMEOUT,
+    PollDesc as CPollDesc,
+    Poller,
+    pd_close,
+)
+from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, ready_list
+from netpoll.errors import ClosedError, DeadlineExceeded
+
+
+cdef class PollDesc:
+    """The readiness of one descriptor, which must be non-blocking and stays the caller's.
+
+    Edge-triggered: after a wait, read or write until the system says EAGAIN, then wait again. One waiter
+    a direction, RuntimeError for a second. Belongs to the thread that makes it. `close` before the
+    descriptor is closed; `with` does it.
+    """
+
+    cdef CPollDesc *pd
+    cdef Poller poller
+    cdef Scheduler scheduler
+    cdef int waiting
+
+    def __init__(self, int fileno):
+        """Register; OSError, with EPERM for what cannot be waited for (a regular file)."""
+        cdef GList woken = GList(NULL, NULL, 0)
+        if self.pd != NULL:
+            raise RuntimeError("registered already")
+        self.scheduler = get_scheduler()
+        self.poller = self.scheduler.poller
+        if self.poller.owns(fileno):
+            raise ValueError(f"descriptor {fileno} is the poller's own")
+        self.pd = self.poller.register(fileno, &woken)
+        ready_list(&woken)
+
+    def __dealloc__(self):
+        if self.pd != NULL:
+            self.poller.deregister(self.pd)
+
+    def wait_readable(self, timeout=None):
+        """Park until there may be something to read; DeadlineExceeded after `timeout` seconds."""
+        self.wait(MODE_READ, timeout)
+
+    def wait_writable(self, timeout=None):
+        """Park until something may be written; DeadlineExceeded after `timeout` seconds."""
+        self.wait(MODE_WRITE, timeout)
+
+    cdef int wait(self, int mode, object timeout) except -1:
+        cdef int error
+        cdef int64_t until = 0
+        if self.pd == NULL:
+            raise ClosedError()
+        if get_scheduler() is not self.scheduler:
+            raise RuntimeError("this descriptor is registered with the scheduler of another thread")
+        if self.waiting & mode:
+            raise RuntimeError("another goroutine waits for this descriptor in this direction")
+        if timeout is not None:
+            until = after(nanoseconds(timeout))
+        self.waiting |= mode
+        try:
+            error = self.scheduler.wait_poll(self.pd, mode, until)
+        finally:
+            self.waiting &= ~mode
+        if error == POLL_OK:
+            return 0
+        if error == POLL_TIMEOUT:
+            raise DeadlineExceeded()
+        if error == POLL_CLOSING:
+            raise ClosedError()
+        raise OSError("the descriptor cannot be waited for")
+
+    def close(self):
+        """End the registration; who waits gets ClosedError. The descriptor stays open."""
+        cdef GList woken = GList(NULL, NULL, 0)
+        cdef CPollDesc *pd = self.pd
+        if pd == NULL:
+            return
+        self.pd = NULL
+        pd_close(pd, &woken)
+        ready_list(&woken)
+        self.poller.deregister(pd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()

@@ -1,0 +1,82 @@
+"""What the runtime tells people: unhandled exceptions, goroutines that do not end, deadlocks."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netpoll._runtime.scheduler import Goroutine
+
+_SIGNALS = tuple(signal.valid_signals())
+
+
+def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
+    """Print the traceback of an exception that nobody joins, and which goroutine it ended.
+
+    Assign another function to `netpoll.excepthook` to have it called instead, in the goroutine that
+    failed. It must not raise.
+    """
+    stream = sys.stderr
+    if stream is None:
+        return
+    stream.write(f"Exception in goroutine {describe(goroutine)}:\n")
+    traceback.print_exception(exception, file=stream)
+    stream.flush()
+
+
+def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
+    """Call the excepthook that is in force; what it raises is printed and goes no further."""
+    public = sys.modules.get("netpoll")
+    hook = getattr(public, "excepthook", None) or excepthook
+    try:
+        hook(goroutine, exception)
+    except BaseException as failure:
+        if hook is not excepthook:
+            excepthook(goroutine, exception)
+        excepthook(goroutine, failure)
+
+
+def describe(goroutine: Goroutine) -> str:
+    """Return the name of a goroutine and where it was started."""
+    if goroutine.origin is None:
+        return goroutine.name
+    file, line = goroutine.origin
+    return f"{goroutine.name} (started at {file}:{line})"
+
+
+def dump(goroutines: Iterable[Goroutine]) -> str:
+    """Return a paragraph for each goroutine: its name, what it does, where it stands."""
+    lines: list[str] = []
+    for goroutine in goroutines:
+        lines.append(f"{describe(goroutine)}: {goroutine.state}")
+        frame = goroutine.stack
+        if frame is not None:
+            lines.extend(text.rstrip("\n") for text in traceback.format_stack(frame))
+    return "\n".join(lines)
+
+
+def deadlock(goroutines: Iterable[Goroutine]) -> str:
+    """Return the text of a DeadlockError."""
+    return f"all goroutines are asleep and nothing can wake them\n{dump(goroutines)}"
+
+
+def left_behind(goroutines: Iterable[Goroutine], grace: float, stream: TextIO | None = None) -> None:
+    """Tell of goroutines that were cancelled when run() ended and did not end themselves."""
+    stream = sys.stderr if stream is None else stream
+    if stream is not None:
+        stream.write(f"netpoll: still running {grace:g} s after they were cancelled:\n{dump(goroutines)}\n")
+        stream.flush()
+
+
+def handlers_installed() -> bool:
+    """Tell whether a Python signal handler of the program's own could still make something happen."""
+    known = {signal.default_int_handler, None}
+    return any(
+        callable(handler) and handler not in known and not getattr(handler, "netpoll_own", False)
+        for handler in map(signal.getsignal, _SIGNALS)
+    )

@@ -1,0 +1,84 @@
+"""The scheduler of one OS thread; see scheduler.pyx."""
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from netpoll._runtime.atomics cimport np_lock
+from netpoll._runtime.g cimport G
+from netpoll._runtime.glist cimport GList
+from netpoll._runtime.netpoll cimport PollDesc, Poller
+from netpoll._runtime.signals cimport SignalGate
+from netpoll._runtime.timers cimport TimerHeap
+from netpoll._runtime.waitq cimport Waiter
+
+cdef enum:
+    SCRATCH_SIZE = 65536
+
+cdef class Scheduler:
+    cdef void *current          # the running goroutine; NULL while the scheduler itself runs
+    cdef void *runnext
+    cdef GList runq
+    cdef int budget
+    cdef uint64_t tick
+    cdef TimerHeap timers
+    cdef Poller poller
+    cdef int64_t net_waiters    # parked on a PollDesc
+    cdef int64_t outside        # parked on something that another thread will end
+    cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
+    cdef PyObject *spawner
+    cdef list idle              # greenlets of finished goroutines
+    cdef void *main
+    cdef void *all_first
+    cdef int64_t live
+    cdef char *scratch
+    cdef GList inbound          # made ready by other threads; under inbound_lock
+    cdef np_lock inbound_lock
+    cdef bint blocked           # in a poll that blocks, or about to be
+    cdef bint draining          # main waits for the others to end
+    cdef readonly bint closed
+    cdef readonly bint in_run
+    cdef bint owns_signals      # runs on the thread that runs Python's signal handlers
+    cdef SignalGate gate
+    cdef list unjoined          # weak references to failed goroutines that somebody may still join
+    cdef object __weakref__
+
+    cdef void *find_runnable(self) noexcept
+    cdef int block_in_poll(self, int64_t delay) noexcept
+    cdef int park_elsewhere(self, G g, PyObject *here) except -1
+    cdef int interrupt_later(self, G g) except -1
+    cdef int link(self, G g) except -1
+    cdef void start_failed(self) noexcept
+    cdef bint take_inbound(self) noexcept
+    cdef int poll(self, int64_t delay) noexcept
+    cdef int block(self) noexcept
+    cdef void poll_failed(self) noexcept
+    cdef void lose_poller(self)
+    cdef void interrupt_main(self, object exception) noexcept
+    cdef void deadlock(self) noexcept
+    cdef int switch_to(self, void *g) except -1
+    cdef int park(self, G g) except -1
+    cdef int check_pending(self, G g) except -1
+    cdef int raise_pending(self, G g) except -1
+    cdef int yield_(self, G g) except -1
+    cdef int wait_poll(self, PollDesc *pd, int mode, int64_t until) except -1
+    cdef int wait_queue(self, Waiter *waiter, G g, int64_t until) except -1
+    cdef int sleep_until(self, int64_t when) except -1
+    cdef void inject(self, GList *ready) noexcept
+    cdef G new_goroutine(self, object fn, tuple args, dict kwargs)
+    cdef G adopt_current(self)
+    cdef void execute(self, void *g)
+    cdef void finish(self, G g)
+    cdef void unlink(self, G g) noexcept
+    cdef char *get_scratch(self) except NULL
+
+cdef Scheduler get_scheduler()
+cdef Scheduler scheduler_or_none()
+cdef G current_g(Scheduler s)
+cdef void ready(void *g) noexcept
+cdef void ready_list(GList *more) noexcept
+
+# After an operation that succeeded without parking: yield when the budget is spent.
+cdef inline int spend(Scheduler s) except -1:
+    s.budget -= 1
+    if s.budget <= 0 and s.current != NULL:
+        return s.yield_(<G>s.current)
+    return 0

@@ -1,0 +1,84 @@
+"""The signal gate; see signals.pxd.
+
+Source: trio _core/_wakeup_socketpair.py (a wake-up descriptor, and passing on to another owner).
+"""
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_WriteUnraisable
+from libc.stdint cimport int64_t
+
+import signal
+
+from netpoll._runtime.clock cimport nanotime
+from netpoll._runtime.glist cimport GList
+from netpoll._runtime.netpoll cimport PD_NIL, Poller
+from netpoll._runtime.syscalls cimport O_CLOEXEC, O_NONBLOCK, kernel
+
+
+cdef class SignalGate:
+    """A pipe in a poller, for the thread that runs Python's signal handlers."""
+
+    def __cinit__(self, Poller poller not None):
+        cdef GList nobody = GList(NULL, NULL, 0)
+        cdef int[2] ends
+        self.read_end = self.write_end = self.other = -1
+        if kernel.pipe(ends, O_CLOEXEC | O_NONBLOCK) < 0:
+            PyErr_SetFromErrno(OSError)
+        self.read_end, self.write_end = ends[0], ends[1]
+        self.pd = poller.register(self.read_end, &nobody)
+        self.poller = poller
+
+    def __dealloc__(self):
+        self.shut()
+
+    cdef int64_t enter(self, int64_t delay) except -2:
+        """Let pending handlers run; return for how many ns (< 0: no limit) the poll may block.
+
+        From here on a signal breaks it. Raises what a handler raises.
+        """
+        cdef int64_t now = nanotime()
+        if now - self.set_at >= FRESH:
+            self.install()
+            self.set_at = now
+        elif delay < 0 or delay > FRESH:
+            delay = FRESH
+        PyErr_CheckSignals()
+        return delay
+
+    cdef int leave(self) except -1:
+        """After the poll: let the handlers run. Raises what a handler raises."""
+        if self.pd.rg != PD_NIL:
+            self.drain()
+        PyErr_CheckSignals()
+        return 0
+
+    cdef int install(self) except -1:
+        cdef int earlier = signal.set_wakeup_fd(self.write_end, warn_on_full_buffer=False)
+        if earlier != self.write_end:
+            self.other = earlier
+        return 0
+
+    cdef void drain(self) noexcept:
+        cdef char numbers[64]
+        cdef ssize_t n
+        self.pd.rg = PD_NIL
+        while True:
+            n = kernel.read(self.read_end, numbers, sizeof(numbers))
+            if n <= 0:
+                return
+            if self.other >= 0:
+                kernel.write(self.other, numbers, n)
+
+    cdef void shut(self) noexcept:
+        """Give the pipe back, and the wake-up descriptor to whom it belonged."""
+        if self.pd == NULL:
+            return
+        self.poller.deregister(self.pd)
+        self.pd = NULL
+        try:
+            earlier = signal.set_wakeup_fd(self.other)
+            if earlier != self.write_end:
+                signal.set_wakeup_fd(earlier)
+        except BaseException as exception:
+            PyErr_WriteUnraisable(exception)
+        kernel.close(self.read_end)
+        kernel.close(self.write_end)
+        self.read_end = self.write_end = -1

@@ -1,0 +1,144 @@
+"""Functions that block, on threads of their own: what Go does with a system call that blocks.
+
+A job goes to an idle thread, or to a new one while there are fewer than MOST; a thread that has been idle
+for LINGER seconds leaves. The threads are daemons: a name server that does not answer does not hold up the
+end of the interpreter.
+
+    job        who takes it further
+    queued     the thread that takes it, or nobody: its goroutine was cancelled before it began
+    running    its thread, which wakes the goroutine at the end
+    abandoned  its thread; the goroutine was cancelled meanwhile, and what the function returns is dropped
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from netpoll._runtime.scheduler import current, park, unpark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netpoll._runtime.scheduler import Goroutine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST = 256
+LINGER = 10.0
+
+
+class _Job(Generic[T]):
+    """A call, the goroutine that waits for it, and its outcome."""
+
+    def __init__(self, call: Callable[[], T], waiter: Goroutine) -> None:
+        self.call = call
+        self.waiter: Goroutine | None = waiter
+        self.context = contextvars.copy_context()
+        self.done = False
+        self.result: T
+        self.exception: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self.context.run(self.call)
+        except BaseException as exception:
+            self.exception = exception
+        self.done = True
+        waiter = self.waiter
+        if waiter is not None:
+            unpark(waiter)
+
+    def outcome(self) -> T:
+        if self.exception is not None:
+            try:
+                raise self.exception
+            finally:
+                self.exception = None  # the traceback refers to this frame, and the frame to it
+        return self.result
+
+
+class ThreadPool:
+    """Threads for functions that block; grows on demand. Any thread may submit."""
+
+    def __init__(self, most: int = MOST, linger: float = LINGER) -> None:
+        self._most = most
+        self._linger = linger
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._jobs: deque[_Job[Any]] = deque()
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, job: _Job[Any]) -> None:
+        """Queue a job, with a new thread for it unless one is idle or there are enough."""
+        with self._lock:
+            self._jobs.append(job)
+            if self._idle >= len(self._jobs):
+                self._work.notify()
+                return
+            if self._threads >= self._most:
+                return
+            self._threads += 1
+        try:
+            threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True).start()
+        except RuntimeError:
+            # The system has no thread for us. Those that exist will come to it; without any, it fails.
+            with self._lock:
+                self._threads -= 1
+                if self._threads == 0:
+                    self._jobs.remove(job)
+                    raise
+
+    def _serve(self) -> None:
+        while (job := self._next()) is not None:
+            job.run()
+            del job
+
+    def _next(self) -> _Job[Any] | None:
+        with self._lock:
+            self._idle += 1
+            try:
+                while True:
+                    while self._jobs:
+                        job = self._jobs.popleft()
+                        if job.waiter is not None:
+                            return job
+                    if not self._work.wait(self._linger) and not self._jobs:
+                        self._threads -= 1
+                        return None
+            finally:
+                self._idle -= 1
+
+
+_pool = ThreadPool()
+
+
+def _after_fork() -> None:
+    global _pool
+    _pool = ThreadPool()  # the threads stayed in the parent
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `fn(*args, **kwargs)` on a thread and return its result; parks, the others go on.
+
+    Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is cancelled,
+    the wait ends at once and the thread goes on alone; what fn then returns or raises is dropped.
+
+    Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
+    """
+    job = _Job(lambda: fn(*args, **kwargs), current())
+    _pool.submit(job)
+    try:
+        while not job.done:
+            park()
+    finally:
+        job.waiter = None
+    return job.outcome()

@@ -1,0 +1,53 @@
+"""`netpoll demo`: a server of its own, many connections, every byte compared, a small table."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from netpoll import run
+from netpoll.cli import display
+from netpoll.cli.args import DEFAULT_CONNECTIONS, DemoOptions
+from netpoll.cli.child import Server, echo_server
+from netpoll.cli.figures import rows, title
+from netpoll.cli.limits import room_for_connections
+from netpoll.cli.measure import Measurement
+from netpoll.cli.status import Status
+
+
+class TooManyConnectionsError(OSError):
+    """More connections were asked for than the limit of open files allows."""
+
+
+def demo(options: DemoOptions) -> int:
+    """Measure, print the table and return the exit status.
+
+    Raises OSError when there is no server, or no room for so many connections.
+    """
+    connections = _affordable(options.connections)
+    with _server(options.address) as server:
+        figures = run(Measurement(options, server, connections).take)
+    display.print_table(title(figures), rows(figures))
+    if figures.failure:
+        print(f"netpoll: {figures.failure}", file=sys.stderr)
+        return Status.FAILED
+    return Status.INTERRUPTED if figures.interrupted else Status.OK
+
+
+def _affordable(asked: int | None) -> int:
+    """Return how many connections to open: what was asked for, or as many as usual and possible."""
+    room = room_for_connections()
+    if asked is not None and asked > room:
+        raise TooManyConnectionsError(
+            f"no room for {asked} connections: the limit of open files allows {room}; "
+            f"use --connections {room}, or raise the limit (`ulimit -Hn` shows it)"
+        )
+    if asked is None and room < DEFAULT_CONNECTIONS:
+        print(
+            f"netpoll: {room} instead of {DEFAULT_CONNECTIONS} connections: "
+            "the limit of open files allows no more (`ulimit -Hn` shows it)",
+            file=sys.stderr,
+        )
+    return asked or min(room, DEFAULT_CONNECTIONS)
+
+
+def _server(address: str | None) -> AbstractContextManager[Server]:
+    return echo_server() if address is None else nullcontext(Server(address, pid=None))

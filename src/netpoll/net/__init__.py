@@ -1,0 +1,28 @@
+"""Networks: listen, dial, and what they give."""
+
+from netpoll.net.addr import Addr, TCPAddr
+from netpoll.net.conn import Conn
+from netpoll.net.dial import Dialer, dial
+from netpoll.net.hostport import join_host_port, split_host_port
+from netpoll.net.listen import ListenConfig, listen
+from netpoll.net.listener import Listener
+from netpoll.net.resolve import Resolver
+from netpoll.net.sockopt import KeepAlive
+from netpoll.net.tcp import TCPConn, TCPListener
+
+__all__ = [
+    "Addr",
+    "Conn",
+    "Dialer",
+    "KeepAlive",
+    "ListenConfig",
+    "Listener",
+    "Resolver",
+    "TCPAddr",
+    "TCPConn",
+    "TCPListener",
+    "dial",
+    "join_host_port",
+    "listen",
+    "split_host_port",
+]

@@ -1,0 +1,40 @@
+"""What the machine's IP stack can do, found out once per process.
+
+Source: go1.27 net/ipsock_posix.go ipStackCapabilities.probe
+"""
+
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from functools import cache
+from socket import AF_INET6, IPPROTO_TCP, SOCK_STREAM
+
+from netpoll._poll.fd import FD
+from netpoll.net import sockaddr, sockopt
+
+# These say that there is no socket to be had now, and nothing about the stack.
+_SHORTAGE = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
+
+_MAPPED_LOOPBACK = "::ffff:127.0.0.1"
+
+
+@cache
+def maps_ipv4() -> bool:
+    """Tell whether an IPv6 socket can serve IPv4 peers; OSError if no descriptor is left to try.
+
+    Any thread may ask: two that ask first at once both try, and find the same.
+    """
+    try:
+        _bind_mapped()
+    except OSError as error:
+        if error.errno in _SHORTAGE:
+            raise  # and nothing is cached
+        return False
+    return True
+
+
+def _bind_mapped() -> None:
+    fd = FD.socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP)
+    try:
+        sockopt.set_only_ipv6(fd, enabled=False)
+        fd.bind(sockaddr.pack(_MAPPED_LOOPBACK, 0, 0))
+    finally:
+        fd.close()

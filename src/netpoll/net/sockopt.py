@@ -1,0 +1,91 @@
+"""Socket options by what they are for.
+
+Each function sets an option of a descriptor, and raises the plain OSError of setsockopt(2).
+Source: go1.27 net/sockopt_posix.go, net/tcpsockopt_unix.go; socket(7); tcp(7); ipv6(7)
+"""
+
+import socket
+from dataclasses import dataclass
+from math import ceil
+from socket import IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET
+from struct import Struct
+
+from netpoll._poll.fd import FD
+
+_LINGER = Struct("=ii")  # struct linger: l_onoff, l_linger
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """When the kernel probes a silent peer, and when it gives the connection up.
+
+    idle: seconds of silence before the first probe.
+    interval: seconds between probes.
+    count: probes without an answer that end the connection.
+    The kernel counts whole seconds; parts of one are rounded up.
+    Source: go1.27 net/tcpsock.go KeepAliveConfig
+    """
+
+    enabled: bool = True
+    idle: float = 15.0
+    interval: float = 15.0
+    count: int = 9
+
+    def __post_init__(self) -> None:
+        if not (self.idle > 0 and self.interval > 0 and self.count > 0):
+            raise ValueError(f"idle, interval and count must be above 0: {self}")
+
+
+DEFAULT_KEEP_ALIVE = KeepAlive()
+
+
+def as_keep_alive(value: KeepAlive | bool | None) -> KeepAlive:  # noqa: FBT001 - on or off is an answer
+    """Return the KeepAlive meant: True is the default one, False and None are none at all."""
+    if isinstance(value, KeepAlive):
+        return value
+    return DEFAULT_KEEP_ALIVE if value else KeepAlive(enabled=False)
+
+
+def set_keep_alive(fd: FD, keep_alive: KeepAlive) -> None:
+    """Turn the probing of a silent peer on, with its times, or off."""
+    fd.setsockopt(SOL_SOCKET, socket.SO_KEEPALIVE, int(keep_alive.enabled))
+    if keep_alive.enabled:
+        fd.setsockopt(IPPROTO_TCP, socket.TCP_KEEPIDLE, ceil(keep_alive.idle))
+        fd.setsockopt(IPPROTO_TCP, socket.TCP_KEEPINTVL, ceil(keep_alive.interval))
+        fd.setsockopt(IPPROTO_TCP, socket.TCP_KEEPCNT, keep_alive.count)
+
+
+def set_no_delay(fd: FD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
+    """Send small writes at once (no Nagle's algorithm), or let the kernel gather them."""
+    fd.setsockopt(IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
+
+
+def set_linger(fd: FD, seconds: int | None) -> None:
+    """Choose what close does with data not yet sent; see TCPConn.set_linger."""
+    value = _LINGER.pack(0, 0) if seconds is None else _LINGER.pack(1, seconds)
+    fd.setsockopt(SOL_SOCKET, socket.SO_LINGER, value)
+
+
+def set_read_buffer(fd: FD, size: int) -> None:
+    """Ask for a receive buffer of so many bytes; Linux doubles the number (socket(7))."""
+    fd.setsockopt(SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
+def set_write_buffer(fd: FD, size: int) -> None:
+    """Ask for a send buffer of so many bytes; Linux doubles the number (socket(7))."""
+    fd.setsockopt(SOL_SOCKET, socket.SO_SNDBUF, size)
+
+
+def set_reuse_addr(fd: FD) -> None:
+    """Let a listener have the port that connections of an earlier one still hold in TIME_WAIT."""
+    fd.setsockopt(SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def set_reuse_port(fd: FD) -> None:
+    """Let several sockets of one user listen on the same port; the kernel shares out the peers."""
+    fd.setsockopt(SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def set_only_ipv6(fd: FD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
+    """Keep an IPv6 socket to IPv6, or let it serve IPv4 peers as well."""
+    fd.setsockopt(IPPROTO_IPV6, socket.IPV6_V6ONLY, int(enabled))
