@@ -158,13 +158,16 @@ class DNSError(OSError):
         is_not_found: bool = False,
         is_timeout: bool = False,
     ) -> None:
-        asked = f" on {server}" if server else ""
-        super().__init__(f"lookup {name}{asked}: {reason}")
+        super().__init__(reason)
         self.reason = reason
         self.name = name
         self.server = server
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
+
+    def __str__(self) -> str:
+        asked = f" on {self.server}" if self.server else ""
+        return f"lookup {self.name}{asked}: {self.reason}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.name), self.__dict__

@@ -41,6 +41,8 @@ cdef class FD:
     cdef bytes read(self, Py_ssize_t size)
     cdef bytes read_scratch(self, Scheduler s, Py_ssize_t size)
     cdef bytes read_direct(self, Py_ssize_t size)
+    cdef Py_ssize_t read_buffer(self, object buffer) except -1
+    cdef Py_ssize_t write_buffer(self, object data) except -1
     cdef int send_all(self, const char *data, Py_ssize_t size) except -1
     cdef int send_locked(self, const char *data, Py_ssize_t size, Py_ssize_t *done) except -1
     cdef int writev_all(self, iovec *vector, Py_ssize_t count) except -1

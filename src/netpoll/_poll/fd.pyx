@@ -68,7 +68,7 @@ from netpoll._poll.fd_mutex cimport (
     withdraw,
 )
 from netpoll._runtime.clock cimport NEVER, after, nanoseconds, nanotime
-from netpoll._runtime.g cimport G, WAKE_READY, make_runnable, push
+from netpoll._runtime.g cimport IN_LINE, G, WAKE_READY, make_runnable, push
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
     EXPIRED,
@@ -106,10 +106,11 @@ from netpoll._runtime.syscalls cimport (
     SOL_SOCKET,
     iovec,
     kernel,
+    msghdr,
     sockaddr,
     socklen_t,
 )
-from netpoll._runtime.waitq cimport Waiter, dequeue, enqueue
+from netpoll._runtime.waitq cimport Waiter, dequeue, enqueue, leave
 from netpoll.errors import ClosedError, DeadlineExceeded
 
 cdef extern from "Python.h":
@@ -150,9 +151,38 @@ cdef int fail_poll(int error) except -1:
     raise OSError(EBADF, "the descriptor cannot be waited for")
 
 
+cdef ssize_t send_vector(int sysfd, iovec *vector, size_t count) noexcept:
+    """Send several buffers at once. Not by writev(2), which knows no MSG_NOSIGNAL."""
+    cdef msghdr message
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = vector
+    message.msg_iovlen = count
+    return kernel.sendmsg(sysfd, &message, MSG_NOSIGNAL)
+
+
 cdef uint8_t *parked(FD fd, int mode) noexcept:
     """The Parked of this direction."""
     return &fd.read_parked if mode == MODE_READ else &fd.write_parked
+
+
+cdef void strand_in_line(void *inside, int mode) noexcept:
+    """Take a goroutine that will never run again out of the line."""
+    cdef Waiter *waiter = <Waiter *>inside
+    cdef FD fd = <FD>waiter.owner
+    cdef int granted = leave(waiter)
+    if granted == GRANT_LOCK:
+        fd.unlock(mode & ~IN_LINE)
+    elif not granted:
+        withdraw(&fd.mutex, mode & ~IN_LINE)
+
+
+cdef void strand_holder(void *inside, int mode) noexcept:
+    """Free the lock of a goroutine that will never run again."""
+    cdef FD fd = <FD>inside
+    cdef uint8_t *flag = parked(fd, mode)
+    if flag[0] == PARKED:
+        flag[0] = AWAY
+    fd.unlock(mode)
 
 
 cdef void wake_line(FD fd, int mode) noexcept:
@@ -236,11 +266,14 @@ cdef class FD:
             s.check_pending(g)
             g.reason = "its turn to read" if mode == MODE_READ else "its turn to write"
             waiter = enqueue(line(&self.mutex, mode), <void *>g)
+            waiter.owner = <void *>self
+            g.on_strand, g.inside, g.inside_mode = strand_in_line, <void *>waiter, mode | IN_LINE
             s.net_waiters += 1   # who holds the lock waits for the network, here or on another thread
             try:
                 granted = s.wait_queue(waiter, g, 0)
             finally:
                 s.net_waiters -= 1
+                g.on_strand = NULL
         finally:
             if not granted:
                 withdraw(&self.mutex, mode)
@@ -370,14 +403,17 @@ cdef class FD:
         cdef Scheduler s = get_scheduler()
         cdef uint8_t *flag = parked(self, mode)
         cdef Poller poller     # kept alive: its cache holds what is waited on
+        cdef G g = current_g(s)
         cdef int error
         if self.pd == NULL or self.poller is not s.poller:
             self.attach(s)
         poller = self.poller
         flag[0] = PARKED
+        g.on_strand, g.inside, g.inside_mode = strand_holder, <void *>self, mode
         try:
             error = s.wait_poll(self.pd, mode, until)
         finally:
+            g.on_strand = NULL
             if flag[0] == PARKED:
                 flag[0] = AWAY
         if flag[0] == TAKEN:
@@ -561,9 +597,9 @@ cdef class FD:
         """
         return self.read(size)
 
-    def readinto(self, buffer):
-        """Read into a writable buffer; return the number of bytes, 0 at the end of the stream. Parks."""
+    cdef Py_ssize_t read_buffer(self, object buffer) except -1:
         cdef Py_buffer view
+        cdef Py_ssize_t got
         PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
         try:
             got = self.recv(<char *>view.buf, view.len)
@@ -571,6 +607,10 @@ cdef class FD:
             PyBuffer_Release(&view)
         spend(get_scheduler())
         return got
+
+    def readinto(self, buffer):
+        """Read into a writable buffer; return the number of bytes, 0 at the end of the stream. Parks."""
+        return self.read_buffer(buffer)
 
     # -- writing
 
@@ -608,6 +648,9 @@ cdef class FD:
 
         OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`.
         """
+        return self.write_buffer(data)
+
+    cdef Py_ssize_t write_buffer(self, object data) except -1:
         cdef Py_buffer view
         if isinstance(data, bytes):
             self.send_all(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -662,8 +705,7 @@ cdef class FD:
                 count -= 1
             if count == 0:
                 return 0
-            # No MSG_NOSIGNAL here: CPython ignores SIGPIPE, and who turns that off gets it from writev(2).
-            sent = kernel.writev(self.sysfd, vector, <int>min(count, <Py_ssize_t>MAX_VECTOR))
+            sent = send_vector(self.sysfd, vector, min(count, <Py_ssize_t>MAX_VECTOR))
             if sent >= 0:
                 done[0] += sent
                 while count and <size_t>sent >= vector.iov_len:
@@ -711,15 +753,15 @@ cdef class FD:
         """
         cdef list peer = []
         cdef int sysfd
+        # Paid before it is had: once a connection is accepted nothing may be raised that would lose it.
+        spend(get_scheduler())
         self.lock(MODE_READ)
         try:
             self.check(MODE_READ)
             sysfd = self.accept_locked(peer)
-            # Owned from here on, whatever is raised next.
             fd = new_fd(sysfd)
         finally:
             self.unlock(MODE_READ)
-        spend(get_scheduler())
         return fd, peer[0]
 
     cdef int accept_locked(self, list peer) except -1:

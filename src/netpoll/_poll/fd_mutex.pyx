@@ -170,3 +170,7 @@ cdef class MutexWord:
     def withdraw(self, int mode):
         """Leave the line."""
         withdraw(&self.mutex, mode)
+
+    def release_lock_only(self, int mode):
+        """Clear a lock whose reference is gone."""
+        release_lock_only(&self.mutex, mode)

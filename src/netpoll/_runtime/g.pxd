@@ -31,6 +31,13 @@ cdef enum Wake:
     WAKE_CANCEL = 2     # it was cancelled
     WAKE_INTERRUPT = 3  # an exception for it arrived (Ctrl-C, a deadlock)
 
+# What must happen to the thing a goroutine is inside of when it will never run again (it was left behind by
+# a run, or by a fork): somebody else may need the lock it holds, or stand behind it in a line.
+ctypedef void (*strand_fn)(void *inside, int mode) noexcept
+
+cdef enum:
+    IN_LINE = 0x10   # set in `inside_mode` of those who wait in a line: they leave before any lock is freed
+
 cdef class G:
     cdef void *next             # on a GList
     cdef PyObject *greenlet     # its stack; owned, NULL before the first switch and after the end
@@ -51,6 +58,9 @@ cdef class G:
     cdef object exception
     cdef object interrupt       # an exception to raise at its park
     cdef const char *reason     # what it is parked on, for dumps
+    cdef strand_fn on_strand    # while parked inside of something: how to get it out
+    cdef void *inside
+    cdef int inside_mode
     cdef Timer timer            # its own timeout
     cdef WaitQ joiners
     cdef void *all_next         # the scheduler's list of all goroutines

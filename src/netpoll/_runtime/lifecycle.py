@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 from netpoll._runtime import report
 from netpoll._runtime.scheduler import attached_scheduler, ensure_scheduler, on_interrupt
@@ -40,6 +41,7 @@ def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return main(*args, **kwargs)
     finally:
         end(scheduler)
+        _thread.__dict__.pop("end", None)
 
 
 def end(scheduler: Scheduler) -> None:
@@ -47,11 +49,10 @@ def end(scheduler: Scheduler) -> None:
     try:
         drain(scheduler)
     finally:
-        for goroutine in scheduler.take_unjoined():
-            report.unhandled(goroutine, goroutine.exception_or_none())
+        for goroutine, exception in scheduler.take_unjoined():
+            report.unhandled(goroutine, exception)
         scheduler.strand()
         scheduler.shut()
-        _thread.__dict__.pop("end", None)
         _give_back_interrupts()
 
 
@@ -102,20 +103,19 @@ def _on_interrupt(signum: int, frame: FrameType | None) -> None:
 _on_interrupt.netpoll_own = True  # type: ignore[attr-defined]
 
 
+def _on_main_thread() -> bool:
+    # Not current_thread(): at the end of a thread, that makes a dummy in its place, which stays.
+    return threading.get_ident() == threading.main_thread().ident
+
+
 def _take_interrupts() -> None:
     """Replace Python's own SIGINT handler, and only that one: a program's own is left alone."""
-    if (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
+    if _on_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _on_interrupt)
 
 
 def _give_back_interrupts() -> None:
-    if (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is _on_interrupt
-    ):
+    if _on_main_thread() and signal.getsignal(signal.SIGINT) is _on_interrupt:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -126,6 +126,25 @@ def _after_fork() -> None:
     scheduler = attached_scheduler()
     if scheduler is not None:
         scheduler.after_fork()
+
+
+def end_child(goroutine: Goroutine, exception: BaseException | None) -> NoReturn:
+    """End a forked process whose only goroutine, not the main one of its parent, has ended.
+
+    There is nothing to go back to: main's stack is the parent's. Like a child of multiprocessing it
+    flushes what was printed and leaves, without the exit functions that are the parent's to call.
+    Status 0, 1 after an exception, that of a SystemExit.
+    """
+    status = 0
+    if isinstance(exception, SystemExit):
+        status = exception.code if isinstance(exception.code, int) else int(exception.code is not None)
+    elif exception is not None:
+        status = 1
+        report.unhandled(goroutine, exception)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status & 0xFF)
 
 
 def _at_exit() -> None:

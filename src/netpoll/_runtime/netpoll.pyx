@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from netpoll._runtime.atomics cimport np_cas
 from netpoll._runtime.clock cimport NEVER, nanotime
-from netpoll._runtime.g cimport WAKE_READY, make_runnable, push
+from netpoll._runtime.g cimport G, G_WAITING, WAKE_READY, make_runnable, pop, push
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.timers cimport Timer, TimerHeap, timer_disarm, timer_init
 
@@ -255,11 +255,14 @@ cdef class Poller:
         self.init()
         cdef PollDesc *pd = self.cache.alloc(fd)
         try:
-            self.own(fd, pd, ready)
+            # First, for it refuses a number that is none.
             self.open(fd, pd)
+            try:
+                self.own(fd, pd, ready)
+            except BaseException:
+                self.close(fd)
+                raise
         except BaseException:
-            if 0 <= fd < self.nowners and self.owners[fd] == pd:
-                self.owners[fd] = NULL
             self.cache.release(pd)
             raise
         return pd
@@ -305,3 +308,122 @@ cdef class Poller:
             wake_one(self.owners[fd], MODE_WRITE, False, ready)
         self.owners[fd] = pd
         return 0
+
+
+# ---- for tests -------------------------------------------------------------------------------
+
+cdef class PollProbe:
+    """A PollDesc of a cache without a multiplexer, for tests of its states.
+
+    `mode`: 1 read, 2 write. Goroutines are bare G objects that never run; the test keeps them alive.
+    """
+
+    cdef PollCache cache
+    cdef TimerHeap timers
+    cdef PollDesc *pd
+
+    def __cinit__(self):
+        self.cache = PollCache()
+        self.timers = TimerHeap()
+        self.pd = self.cache.alloc(0)
+
+    @property
+    def tag(self):
+        """Which owner of this memory; set it to test the wrap."""
+        return self.pd.tag
+
+    @tag.setter
+    def tag(self, uint32_t tag):
+        self.pd.tag = tag
+
+    @property
+    def key(self):
+        """What an event of the present owner carries."""
+        return pd_key(self.pd)
+
+    def knows(self, uint64_t key):
+        """Tell whether an event with this key would be delivered."""
+        return self.cache.find(key) != NULL
+
+    def change_owner(self):
+        """Release the descriptor and take one for the next owner: the same memory."""
+        pd_drop_timers(self.pd, self.timers)
+        self.cache.release(self.pd)
+        self.pd = self.cache.alloc(0)
+
+    def alloc(self):
+        """Take one descriptor more, for good, and return its key."""
+        return pd_key(self.cache.alloc(0))
+
+    def word(self, int mode):
+        """Return the semaphore: 0 nil, 1 ready, 2 wait, or the goroutine."""
+        cdef uintptr_t word = semaphore(self.pd, mode)[0]
+        return <G><void *>word if word > PD_WAIT else word
+
+    def timer(self, int mode):
+        """Return (when, key in the heap, place in the heap) of this direction's timer."""
+        cdef Timer *timer = &self.pd.rt if mode == MODE_READ else &self.pd.wt
+        return timer.when, timer.heap_when, timer.index
+
+    def check(self, int mode):
+        """Return a PollError."""
+        return pd_check(self.pd, mode)
+
+    def begin_wait(self, int mode):
+        """Return whether a notification was consumed."""
+        return pd_begin_wait(self.pd, mode)
+
+    def commit_wait(self, int mode, G g not None):
+        """Return whether `g`, which is waiting from now on, stands in the place."""
+        g.state = G_WAITING
+        return pd_commit_wait(self.pd, mode, <void *>g)
+
+    def end_wait(self, int mode, G g not None):
+        """Return whether a notification ended the wait."""
+        return pd_end_wait(self.pd, mode, <void *>g)
+
+    def abandon_wait(self, int mode, G g):
+        """Leave the place; `g` None if the wait was not committed."""
+        pd_abandon_wait(self.pd, mode, NULL if g is None else <void *>g)
+
+    def unblock(self, int mode, bint ioready):
+        """Return the goroutine that was taken out, or None."""
+        cdef void *g = pd_unblock(self.pd, mode, ioready)
+        return None if g == NULL else <G>g
+
+    def notify(self, int mode):
+        """Return the goroutines that can run now."""
+        cdef GList ready = GList(NULL, NULL, 0)
+        pd_notify(self.pd, mode, &ready)
+        return listed(&ready)
+
+    def close(self):
+        """Return the goroutines that can run now."""
+        cdef GList ready = GList(NULL, NULL, 0)
+        pd_close(self.pd, &ready)
+        return listed(&ready)
+
+    def set_deadline(self, int mode, int64_t when):
+        """Return the goroutines that can run now."""
+        cdef GList ready = GList(NULL, NULL, 0)
+        pd_set_deadline(self.pd, self.timers, mode, when, &ready)
+        return listed(&ready)
+
+    def run_timers(self, int64_t now):
+        """Fire what is due at `now`; return the goroutines that can run."""
+        cdef GList ready = GList(NULL, NULL, 0)
+        self.timers.run_due(now, &ready)
+        return listed(&ready)
+
+    def wake(self, G g not None):
+        """Make `g` runnable for another reason, as a cancellation does; False if it was already."""
+        return make_runnable(<void *>g, WAKE_READY)
+
+
+cdef list listed(GList *ready):
+    cdef list found = []
+    cdef void *g = pop(ready)
+    while g != NULL:
+        found.append(<G>g)
+        g = pop(ready)
+    return found

@@ -142,6 +142,12 @@ cdef class EpollPoller(Poller):
     cdef bint owns(self, int fd) noexcept:
         return fd >= 0 and (fd == self.epfd or fd == self.event_fd)
 
+    cdef void abandon(self, GList *ready) noexcept:
+        # The number may have been given to somebody else meanwhile: it is not ours to close.
+        self.epfd = -1
+        self.give_back()
+        Poller.abandon(self, ready)
+
     cdef void shut(self) noexcept:
         self.closed = True
         self.give_back()

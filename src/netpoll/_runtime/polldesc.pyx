@@ -59,9 +59,10 @@ cdef class PollDesc:
         self.wait(MODE_WRITE, timeout)
 
     cdef int wait(self, int mode, object timeout) except -1:
+        cdef Poller poller     # kept alive: its cache holds what is waited on
         cdef int error
         cdef int64_t until = 0
-        if self.pd == NULL:
+        if self.pd == NULL or self.poller.closed:
             raise ClosedError()
         if get_scheduler() is not self.scheduler:
             raise RuntimeError("this descriptor is registered with the scheduler of another thread")
@@ -69,18 +70,31 @@ cdef class PollDesc:
             raise RuntimeError("another goroutine waits for this descriptor in this direction")
         if timeout is not None:
             until = after(nanoseconds(timeout))
+        if self.poller.closed:
+            self.move()
+        poller = self.poller
         self.waiting |= mode
         try:
             error = self.scheduler.wait_poll(self.pd, mode, until)
         finally:
             self.waiting &= ~mode
-        if error == POLL_OK:
+        if error == POLL_OK or (error == POLL_CLOSING and self.pd != NULL):   # moved meanwhile: try again
             return 0
         if error == POLL_TIMEOUT:
             raise DeadlineExceeded()
         if error == POLL_CLOSING:
             raise ClosedError()
         raise OSError("the descriptor cannot be waited for")
+
+    cdef int move(self) except -1:
+        """Register with the poller that took the place of one whose own descriptor was lost."""
+        cdef GList woken = GList(NULL, NULL, 0)
+        cdef CPollDesc *old = self.pd
+        self.pd = self.scheduler.poller.register(old.fd, &woken)
+        self.poller.deregister(old)
+        self.poller = self.scheduler.poller
+        ready_list(&woken)
+        return 0
 
     def close(self):
         """End the registration; who waits gets ClosedError. The descriptor stays open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import traceback
@@ -36,9 +37,10 @@ def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
     try:
         hook(goroutine, exception)
     except BaseException as failure:
-        if hook is not excepthook:
-            excepthook(goroutine, exception)
-        excepthook(goroutine, failure)
+        with contextlib.suppress(BaseException):  # standard error may be closed, or be no stream
+            if hook is not excepthook:
+                excepthook(goroutine, exception)
+            excepthook(goroutine, failure)
 
 
 def describe(goroutine: Goroutine) -> str:

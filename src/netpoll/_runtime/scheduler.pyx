@@ -42,6 +42,7 @@ from netpoll._runtime.g cimport (
     G_RUNNABLE,
     G_RUNNING,
     G_WAITING,
+    IN_LINE,
     WAKE_CANCEL,
     WAKE_INTERRUPT,
     WAKE_READY,
@@ -103,6 +104,19 @@ cdef extern from *:
     }
     """
     object np_take_exception()
+
+cdef extern from *:
+    """
+    /* Let an exception that is set already take its way. */
+    static inline int np_pass_on(void) { return -1; }
+    """
+    int np_pass_on() except -1
+
+cdef extern from "datastack.h":
+    void np_datastack_setup()
+    void np_datastack_begin()
+
+np_datastack_setup()
 
 cdef extern from "Python.h":
     ctypedef struct PyFrameObject:
@@ -277,7 +291,7 @@ cdef class Scheduler:
             delay = when - nanotime()
             if delay <= 0:
                 return 0
-        elif not self.net_waiters and not self.outside and self.inbound.head == NULL:
+        elif not self.timers.count and not self.net_waiters and not self.outside and self.inbound.head == NULL:
             if not (self.owns_signals and report.handlers_installed()):
                 self.deadlock()
                 return 0
@@ -316,10 +330,10 @@ cdef class Scheduler:
     cdef void lose_poller(self):
         cdef GList found = GList(NULL, NULL, 0)
         cdef Poller lost = self.poller
-        self.gate = None
-        self.poller = new_poller()
         # Everybody tries the system call again and registers with the new poller.
         lost.abandon(&found)
+        self.gate = None
+        self.poller = new_poller()
         self.inject(&found)
 
     cdef void interrupt_main(self, object exception) noexcept:
@@ -513,6 +527,7 @@ cdef class Scheduler:
         g.kwargs = kwargs
         g.context = PyContext_CopyCurrent()
         g.state = G_NEW
+        g.cancelled = self.draining     # who is started by one that is ending is to end as well
         self.link(g)
         note_origin(g)
         push(&self.runq, <void *>g)
@@ -583,20 +598,25 @@ cdef class Scheduler:
     cdef void finish(self, G g):
         """Hand over the outcome of a goroutine and forget it. Still in its own name: a finalizer may park."""
         cdef void *joiner
-        # One reference is the list's, one is execute's, one this call's.
-        cdef bint held = Py_REFCNT(<PyObject *>g) > 3
+        # One reference is the list's of all goroutines, one the caller's.
+        cdef bint held = Py_REFCNT(<PyObject *>g) > 2
         if held and g.given_name is None:
             g.given_name = name_of(g)
-        if g.exception is not None and not (g.cancelled and isinstance(g.exception, Cancelled)):
+        if <void *>g == self.main:
+            # This process was forked by a goroutine that was not main, and that one has ended.
+            from netpoll._runtime import lifecycle
+            lifecycle.end_child(g, g.exception)
+        if failed(g):
             if g.joiners.first == NULL and not g.joined:
                 if held:
                     self.unjoined.append(weakref.ref(g, self.unjoined.remove))
                 else:
                     g.joined = True
                     report.unhandled(g, g.exception)
-        g.args = g.kwargs = g.context = None
-        if held:
-            g.fn = None
+        # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
+        g.fn = g.args = g.kwargs = g.context = None
+        if not held:
+            g.result = g.exception = None
         g.state = G_DEAD
         self.timers.remove(&g.timer)
         while True:
@@ -608,6 +628,7 @@ cdef class Scheduler:
         if self.draining and self.live <= 2:
             ready(self.main)
         g.greenlet = NULL   # the worker's again
+        self.current = NULL
         self.unlink(g)
 
     cdef void start_failed(self) noexcept:
@@ -683,21 +704,34 @@ cdef class Scheduler:
         return self.live == 1
 
     def take_unjoined(self):
-        """Return the failed goroutines that nobody joined and somebody still holds; once."""
+        """Return the failed goroutines that nobody joined and somebody still holds, with what they raised; once."""
+        cdef list taken = []
+        cdef G g
         found, self.unjoined = [ref() for ref in self.unjoined], []
-        return [g for g in found if g is not None and not (<G>g).joined]
+        for g in found:
+            if g is not None and not g.joined:
+                g.joined = True
+                taken.append((g, g.exception))
+        return taken
 
     def shut(self):
         """End this scheduler: give back stacks, poller and wake-up descriptors. The thread may get a new one."""
         global np_scheduler
+        cdef G main = <G>self.main
         self.closed = True
         self.idle.clear()
+        Py_XDECREF(self.spawner)
+        self.spawner = NULL
         if self.gate is not None:
             self.gate.shut()
             self.gate = None
         self.poller.shut()
         if np_scheduler == <void *>self:
             np_scheduler = NULL
+        main.state = G_DEAD
+        self.timers.remove(&main.timer)
+        self.current = NULL
+        self.unlink(main)
 
     def strand(self):
         """Let go of the goroutines that did not end, without unwinding them.
@@ -706,12 +740,18 @@ cdef class Scheduler:
         have had their time, or, after a fork, belong to another process.
         """
         cdef G g
-        for g in self.goroutines():
-            if <void *>g != self.current:
-                g.state = G_DEAD
-                self.timers.remove(&g.timer)
-                Py_INCREF(g)
-                self.unlink(g)
+        cdef list stranded = [g for g in self.goroutines() if <void *>g != self.current]
+        for g in stranded:
+            if g.on_strand != NULL and g.inside_mode & IN_LINE:
+                g.on_strand(g.inside, g.inside_mode)
+        for g in stranded:
+            if g.on_strand != NULL and not g.inside_mode & IN_LINE:
+                g.on_strand(g.inside, g.inside_mode)
+        for g in stranded:
+            g.state = G_DEAD
+            self.timers.remove(&g.timer)
+            Py_INCREF(g)
+            self.unlink(g)
         self.runq = self.inbound = GList(NULL, NULL, 0)
         self.runnext = NULL
 
@@ -723,8 +763,8 @@ cdef class Scheduler:
         self.main = self.current
         self.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
         self.outside = self.net_waiters = 0
+        parents.shut()      # first: the gate's end must not reach the parent's registrations
         self.gate = None
-        parents.shut()
         self.poller = new_poller()
         self.owns_signals = True
         g.interrupt = None
@@ -743,6 +783,7 @@ def worker_body():
     cdef Scheduler s = <Scheduler>np_scheduler
     cdef void *g = s.assigned
     cdef PyObject *here
+    np_datastack_begin()
     while True:
         s.assigned = NULL
         here = (<G>g).greenlet
@@ -781,7 +822,7 @@ def spawner_body():
         (<G>s.assigned).greenlet = worker
         outcome = PyGreenlet_Switch(<PyGreenlet *>worker, NULL, NULL)
         if outcome == NULL:
-            return
+            np_pass_on()    # GreenletExit: the scheduler has ended
         Py_DECREF(<object>outcome)
 
 
@@ -799,10 +840,20 @@ cdef void note_origin(G g) noexcept:
     g.origin_lasti = PyFrame_GetLasti(frame)
 
 
+cdef bint failed(G g) noexcept:
+    """Tell whether it raised something that is not just its own cancellation."""
+    return g.exception is not None and not (g.cancelled and isinstance(g.exception, Cancelled))
+
+
 cdef str name_of(G g):
     if g.given_name is not None:
         return g.given_name
-    name = getattr(g.fn, "__qualname__", None) or type(g.fn).__name__
+    try:
+        name = g.fn.__qualname__
+    except Exception:   # an object that is callable may answer in any way
+        name = None
+    if not isinstance(name, str) or not name:
+        name = type(g.fn).__name__
     return f"{name.rpartition('.')[2]}-{g.id}"
 
 
@@ -823,7 +874,7 @@ cdef class Goroutine(G):
         raise TypeError("a Goroutine is made by go()")
 
     def __del__(self):
-        if self.exception is not None and not self.joined and not self.cancelled:
+        if failed(self) and not self.joined:
             self.joined = True
             report.unhandled(self, self.exception)
 

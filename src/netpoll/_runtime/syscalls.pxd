@@ -13,6 +13,9 @@ cdef extern from "kernel.h" nogil:
     struct iovec:
         void *iov_base
         size_t iov_len
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
     ctypedef union epoll_data_t:
         uint64_t u64
     struct epoll_event:
@@ -28,7 +31,7 @@ cdef struct Kernel:
     ssize_t (*send)(int fd, const void *buffer, size_t size, int flags) noexcept nogil
     ssize_t (*read)(int fd, void *buffer, size_t size) noexcept nogil
     ssize_t (*write)(int fd, const void *buffer, size_t size) noexcept nogil
-    ssize_t (*writev)(int fd, const iovec *vector, int count) noexcept nogil
+    ssize_t (*sendmsg)(int fd, const msghdr *message, int flags) noexcept nogil
     int (*accept4)(int fd, sockaddr *address, socklen_t *size, int flags) noexcept nogil
     int (*socket)(int family, int type, int proto) noexcept nogil
     int (*bind)(int fd, const sockaddr *address, socklen_t size) noexcept nogil

@@ -4,7 +4,7 @@
 away again. It gets the descriptor and what is telling about the call:
 
     recv, read         (fd, size)               send, write      (fd, data)
-    writev             (fd, [data, ...])        accept4, close   (fd,)
+    sendmsg            (fd, [data, ...])        accept4, close   (fd,)
     connect, bind      (fd, sockaddr)           listen, shutdown (fd, number)
     socket             (-1, family, type)       setsockopt       (fd, level, name, value)
     getsockopt         (fd, level, name)        epoll_ctl        (epfd, operation, fd, events, key)
@@ -14,14 +14,15 @@ and answers with
 
     None        let the kernel do it
     -errno      the call fails
-    n >= 0      the call returns n (for send, write: that many bytes were taken)
+    n >= 0      the call returns n (for send, sendmsg, write: that many bytes were taken)
     bytes       recv, read: the data that arrived; getsockopt: the value
     list        epoll_wait: [(events, key), ...]
 
-It must not park. What it raises is reported as unraisable, and the kernel answers instead.
+It must not park. What it raises is reported as unraisable, and the kernel answers instead; an answer
+of another kind is reported too, and the call fails with EINVAL.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.errno cimport errno
+from libc.errno cimport EINVAL, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
@@ -33,7 +34,7 @@ cdef extern from "kernel.h" nogil:
     ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
     ssize_t c_read "read"(int fd, void *buffer, size_t size)
     ssize_t c_write "write"(int fd, const void *buffer, size_t size)
-    ssize_t c_writev "writev"(int fd, const iovec *vector, int count)
+    ssize_t c_sendmsg "sendmsg"(int fd, const msghdr *message, int flags)
     int c_accept4 "accept4"(int fd, sockaddr *address, socklen_t *size, int flags)
     int c_socket "socket"(int family, int type, int proto)
     int c_bind "bind"(int fd, const sockaddr *address, socklen_t size)
@@ -57,14 +58,27 @@ cdef extern from "kernel.h" nogil:
 cdef dict interceptors = {}
 
 
+cdef void report(object exception) noexcept:
+    """Write an exception as unraisable: what escapes a function that is noexcept."""
+    raise exception
+
+
 cdef object ask(str name, tuple details):
     """Let the interceptor of `name` answer; None if the kernel is to."""
     function = interceptors.get(name)
-    return None if function is None else function(*details)
+    try:
+        return None if function is None else function(*details)
+    except BaseException as exception:
+        report(exception)
+        return None
 
 
-cdef ssize_t number(object answer) except? -2:
+cdef ssize_t number(object answer) noexcept:
     """Turn an answer into what a system call returns, errno set."""
+    global errno
+    if not isinstance(answer, int):
+        report(TypeError(f"{answer!r} is no answer of a system call"))
+        answer = -EINVAL
     cdef ssize_t value = answer
     if value < 0:
         errno = <int>-value
@@ -72,7 +86,7 @@ cdef ssize_t number(object answer) except? -2:
     return value
 
 
-cdef ssize_t fill(object answer, void *buffer, size_t size) except? -2:
+cdef ssize_t fill(object answer, void *buffer, size_t size) noexcept:
     cdef ssize_t length
     if not isinstance(answer, bytes):
         return number(answer)
@@ -83,6 +97,11 @@ cdef ssize_t fill(object answer, void *buffer, size_t size) except? -2:
 
 cdef bytes raw(const void *data, ssize_t size):
     return PyBytes_FromStringAndSize(<const char *>data, size)
+
+
+cdef list gathered(const msghdr *message):
+    """Return the buffers of a message."""
+    return [raw(message.msg_iov[i].iov_base, message.msg_iov[i].iov_len) for i in range(message.msg_iovlen)]
 
 
 cdef ssize_t x_recv(int fd, void *buffer, size_t size, int flags) noexcept with gil:
@@ -105,9 +124,9 @@ cdef ssize_t x_write(int fd, const void *buffer, size_t size) noexcept with gil:
     return c_write(fd, buffer, size) if answer is None else number(answer)
 
 
-cdef ssize_t x_writev(int fd, const iovec *vector, int count) noexcept with gil:
-    answer = ask("writev", (fd, [raw(vector[i].iov_base, vector[i].iov_len) for i in range(count)]))
-    return c_writev(fd, vector, count) if answer is None else number(answer)
+cdef ssize_t x_sendmsg(int fd, const msghdr *message, int flags) noexcept with gil:
+    answer = ask("sendmsg", (fd, gathered(message)))
+    return c_sendmsg(fd, message, flags) if answer is None else number(answer)
 
 
 cdef int x_accept4(int fd, sockaddr *address, socklen_t *size, int flags) noexcept with gil:
@@ -222,7 +241,7 @@ cdef void restore() noexcept:
     kernel.send = c_send
     kernel.read = c_read
     kernel.write = c_write
-    kernel.writev = c_writev
+    kernel.sendmsg = c_sendmsg
     kernel.accept4 = c_accept4
     kernel.socket = c_socket
     kernel.bind = c_bind
@@ -249,7 +268,7 @@ cdef void interpose() noexcept:
     kernel.send = x_send
     kernel.read = x_read
     kernel.write = x_write
-    kernel.writev = x_writev
+    kernel.sendmsg = x_sendmsg
     kernel.accept4 = x_accept4
     kernel.socket = x_socket
     kernel.bind = x_bind
@@ -271,7 +290,7 @@ cdef void interpose() noexcept:
 
 
 NAMES = frozenset({
-    "recv", "send", "read", "write", "writev", "accept4", "socket", "bind", "listen", "connect", "shutdown",
+    "recv", "send", "read", "write", "sendmsg", "accept4", "socket", "bind", "listen", "connect", "shutdown",
     "close", "getsockopt", "setsockopt", "getsockname", "getpeername", "dup", "set_nonblocking",
     "epoll_create", "epoll_ctl", "epoll_wait", "eventfd", "pipe",
 })

@@ -1,9 +1,10 @@
 """The timer heap; see timers.pxd for its states."""
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 
 from netpoll._runtime.clock cimport NEVER
 from netpoll._runtime.glist cimport GList
+from netpoll._runtime.timers cimport timer_disarm, timer_init
 
 cdef enum:
     ARITY = 4
@@ -49,7 +50,8 @@ cdef class TimerHeap:
             timer = self.heap[0]
             if timer.when == NO_TIME:
                 self.take_out(0)
-            elif timer.when > now:
+            elif timer.when != timer.heap_when:
+                # Even if it is due as well: others may be due before it.
                 timer.heap_when = timer.when
                 self.sift_down(0, timer)
             else:
@@ -122,3 +124,70 @@ cdef class TimerHeap:
             self.sift_up(index, last)
         else:
             self.sift_down(index, last)
+
+
+cdef void note_fired(Timer *timer, GList *ready) noexcept:
+    # The names are the places in the probe's block; `ready` carries the list that takes them.
+    (<list>ready.head).append(<int>(<size_t>timer.arg))
+
+
+cdef class TimerProbe:
+    """A heap and timers called 0, 1 ... without goroutines, for tests of the heap itself."""
+
+    cdef TimerHeap heap
+    cdef Timer *timers
+    cdef int count
+
+    def __cinit__(self, int count):
+        cdef int name
+        self.heap = TimerHeap()
+        self.timers = <Timer *>calloc(count, sizeof(Timer))
+        if self.timers == NULL:
+            raise MemoryError("no memory for timers")
+        self.count = count
+        for name in range(count):
+            timer_init(&self.timers[name], note_fired, <void *>(<size_t>name))
+
+    def __dealloc__(self):
+        free(self.timers)
+
+    cdef Timer *named(self, int name) except NULL:
+        if not 0 <= name < self.count:
+            raise IndexError(f"there is no timer {name}")
+        return &self.timers[name]
+
+    def arm(self, int name, int64_t when):
+        """Make it due at `when`."""
+        self.heap.arm(self.named(name), when)
+
+    def disarm(self, int name):
+        """Let it not fire; it may stay in the heap."""
+        timer_disarm(self.named(name))
+
+    def remove(self, int name):
+        """Take it out of the heap."""
+        self.heap.remove(self.named(name))
+
+    def next_when(self):
+        """Return when the earliest is due, None if none is armed."""
+        cdef int64_t when = self.heap.next_when()
+        return when if self.heap.count else None
+
+    def run_due(self, int64_t now):
+        """Fire what is due; return the names in the order in which they fired."""
+        cdef list fired = []
+        cdef GList names = GList(<void *>fired, NULL, 0)
+        self.heap.run_due(now, &names)
+        return fired
+
+    @property
+    def places(self):
+        """The heap as it lies: (name, time under which it lies, time when it is due or 0) of each place."""
+        return [
+            (<int>(self.heap.heap[i] - self.timers), self.heap.heap[i].heap_when, self.heap.heap[i].when)
+            for i in range(self.heap.count)
+        ]
+
+    def place(self, int name):
+        """Return where the timer believes to lie, -1: nowhere."""
+        return self.named(name).index

@@ -19,6 +19,7 @@ cdef struct Waiter:
     Waiter *prev
     WaitQ *queue
     void *g
+    void *owner         # whose queue it is, for whoever queued it
     uint8_t granted
 
 cdef struct WaitQ:

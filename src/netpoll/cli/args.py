@@ -1,18 +1,16 @@
 """What may be written on the command line."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netpoll import __version__
+from netpoll.cli import values
 from netpoll.cli.status import Status
 
 DEFAULT_LISTEN = "127.0.0.1:8888"
 DEFAULT_CONNECTIONS = 1000
-# A message must fit into the socket buffers of one direction: the client reads only after it has written all of it.
-MAX_SIZE = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,8 @@ class EchoOptions:
 class DemoOptions:
     """Options of `netpoll demo`; times in seconds.
 
-    connections is None when none were asked for, so that as many of the usual number are opened as the machine allows.
+    connections: None if no number was asked for.
+    address: None for a server of our own.
     """
 
     connections: int | None
@@ -38,7 +37,10 @@ class DemoOptions:
 
 
 def parse(argv: Sequence[str] | None) -> EchoOptions | DemoOptions:
-    """Return the options of the command that argv asks for; SystemExit after --help, --version or a usage error."""
+    """Return the options of the command that is asked for.
+
+    Raises SystemExit after --help, --version, or a message about what makes no sense.
+    """
     parser = _parser()
     args = parser.parse_args(argv)
     if args.command == "echo":
@@ -52,7 +54,7 @@ def parse(argv: Sequence[str] | None) -> EchoOptions | DemoOptions:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="netpoll",
-        description="Go's network poller for Python: blocking code, a goroutine per connection, one thread.",
+        description="Go's network poller for Python: blocking code, a goroutine per connection.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,7 +69,8 @@ def _add_echo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser(
         "echo",
         help="serve echo: every byte that arrives goes back",
-        description="Serve echo until Ctrl-C or SIGTERM. Prints one line, `listening on HOST:PORT`, when it accepts connections.",
+        description="Send every byte back until Ctrl-C or SIGTERM. "
+        "Prints `listening on HOST:PORT` when it is ready.",
         epilog=_ECHO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,12 +78,13 @@ def _add_echo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--listen",
         metavar="HOST:PORT",
         default=DEFAULT_LISTEN,
-        help="address to listen on (default %(default)s); port 0 picks a free one, :PORT listens on every interface",
+        help="address to listen on (default %(default)s); port 0 picks a free one, "
+        ":PORT stands for every interface",
     )
     parser.add_argument(
         "--until-eof",
         action="store_true",
-        help="end when standard input ends, too: a server started over a pipe never outlives its parent",
+        help="end when standard input does, too: over a pipe, the server never outlives its parent",
     )
 
 
@@ -88,35 +92,35 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser(
         "demo",
         help="start an echo server and measure it with many connections",
-        description="Start `netpoll echo` as a process of its own and drive it from this one, one goroutine per connection.\n"
-        "Each goroutine sends a message, waits for the answer and compares every byte.",
+        description="Start `netpoll echo` as a process of its own and drive it from this one.\n"
+        "A goroutine per connection sends messages, waits for each answer and compares every byte.",
         epilog=_DEMO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--connections",
         metavar="N",
-        type=_count,
-        help=f"connections to open (default {DEFAULT_CONNECTIONS}, or fewer if the limit of open files is lower)",
+        type=values.count,
+        help=f"connections to open (default {DEFAULT_CONNECTIONS}, or as many as are allowed)",
     )
     parser.add_argument(
         "--seconds",
         metavar="S",
-        type=_duration,
+        type=values.duration,
         default=5.0,
         help="how long to measure (default 5)",
     )
     parser.add_argument(
         "--size",
         metavar="BYTES",
-        type=_size,
+        type=values.size,
         default=64,
         help="bytes per message (default %(default)s)",
     )
     parser.add_argument(
         "--timeout",
         metavar="S",
-        type=_duration,
+        type=values.duration,
         default=5.0,
         help="how long to wait for the last answers (default 5)",
     )
@@ -125,36 +129,6 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="HOST:PORT",
         help="drive the echo server that is running there instead of starting one",
     )
-
-
-def _count(text: str) -> int:
-    return _whole_number(text, 1, None)
-
-
-def _size(text: str) -> int:
-    return _whole_number(text, 1, MAX_SIZE)
-
-
-def _whole_number(text: str, least: int, most: int | None) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if number < least:
-        raise argparse.ArgumentTypeError(f"must be at least {least}")
-    if most is not None and number > most:
-        raise argparse.ArgumentTypeError(f"must be at most {most}")
-    return number
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise argparse.ArgumentTypeError("must be a positive number of seconds")
-    return seconds
 
 
 _EXAMPLES = """\

@@ -35,14 +35,14 @@ def demo(options: DemoOptions) -> int:
 def _affordable(asked: int | None) -> int:
     """Return how many connections to open: what was asked for, or as many as usual and possible."""
     room = room_for_connections()
-    if asked is not None and asked > room:
+    if room < (asked or 1):
         raise TooManyConnectionsError(
-            f"no room for {asked} connections: the limit of open files allows {room}; "
-            f"use --connections {room}, or raise the limit (`ulimit -Hn` shows it)"
+            f"no room for {asked or 1} connections: the limit of open files allows {room}; "
+            "ask for fewer with --connections, or raise the limit (`ulimit -Hn` shows it)"
         )
     if asked is None and room < DEFAULT_CONNECTIONS:
         print(
-            f"netpoll: {room} instead of {DEFAULT_CONNECTIONS} connections: "
+            f"netpoll: {room} connections instead of {DEFAULT_CONNECTIONS}: "
             "the limit of open files allows no more (`ulimit -Hn` shows it)",
             file=sys.stderr,
         )

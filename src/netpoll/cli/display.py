@@ -1,4 +1,4 @@
-"""Choose how progress and results are shown.
+"""How progress and results are shown.
 
 Progress goes to standard error and the table to standard output: a pipe gets the table alone.
 """
@@ -12,7 +12,7 @@ from netpoll.cli.progress import Progress
 
 
 def progress() -> Progress:
-    """Return what suits standard error: a bar on a terminal, else a line for each phase."""
+    """Return what suits standard error: a bar for a terminal, or else a line for each phase."""
     if not _is_terminal(sys.stderr):
         return plain_text.Lines()
     try:
@@ -23,7 +23,7 @@ def progress() -> Progress:
 
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values on standard output, with rich on a terminal, else as plain text that is easy to parse."""
+    """Print on standard output: with rich on a terminal, or else lines that are easy to parse."""
     if not _is_terminal(sys.stdout):
         plain_text.print_table(title, rows)
         return

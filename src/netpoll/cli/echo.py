@@ -35,10 +35,12 @@ def _serve(options: EchoOptions) -> None:
 
 
 def _answer(conn: net.Conn) -> None:
-    # A peer that resets or vanishes ends its own conversation and is no news to anybody else.
-    with suppress(OSError), conn:
-        while data := conn.read():
-            conn.write(data)
+    try:
+        with conn:
+            while data := conn.read():
+                conn.write(data)
+    except OSError:
+        return  # a peer that resets or vanishes is no news to anybody else
 
 
 def _close_at_eof(listener: net.Listener) -> None:

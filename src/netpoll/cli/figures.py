@@ -13,13 +13,9 @@ _THREE_DIGITS = 999.5  # from here on a number has four
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One measurement, in seconds and bytes; None for what could not be seen.
-
-    asked: the connections asked for on the command line, None for as many as usual.
-    """
+    """One measurement, in seconds and bytes; None for what could not be seen."""
 
     address: str
-    asked: int | None
     connections: int
     size: int
     elapsed: float

@@ -85,7 +85,6 @@ class Measurement:
     def _figures(self) -> Figures:
         return Figures(
             address=self._server.address,
-            asked=self._options.connections,
             connections=len(self._load.talks),
             size=self._options.size,
             elapsed=self._elapsed,
@@ -100,12 +99,17 @@ class Measurement:
 def _draw_until_ended(
     goroutines: Sequence[Goroutine], draw: Callable[[], None], patience: float = inf
 ) -> None:
-    """Draw now and then; return when all have ended, or have not in so many seconds; parks."""
+    """Draw now and then, until all have ended or so many seconds have passed; parks.
+
+    Raises what ended one of them.
+    """
     until = monotonic() + patience
     for goroutine in goroutines:
         while not goroutine.done and monotonic() < until:
             draw()
             sleep(_PERIOD)
+        if goroutine.done:
+            goroutine.join()
     draw()
 
 

@@ -1,4 +1,4 @@
-"""Progress and table without rich, and without a terminal."""
+"""Progress and table without rich."""
 
 import sys
 from collections.abc import Sequence
@@ -9,16 +9,17 @@ _WIDTH = 30
 
 
 class Lines(Progress):
-    """A line for each phase, for a log file."""
+    """A line for each phase, for a file or a pipe."""
 
-    def begin(self, label: str, total: float) -> None:
+    def begin(self, label: str, total: float) -> None:  # noqa: ARG002 - nothing grows here
+        """Print the label."""
         print(label, file=sys.stderr, flush=True)
 
     def update(self, done: float, note: str) -> None:
-        """Do nothing: in a file nobody watches it move."""
+        """Show nothing: nobody watches a file grow."""
 
     def end(self) -> None:
-        """Do nothing: the lines stay."""
+        """Show nothing: what was printed stays."""
 
 
 class Bar(Progress):
@@ -30,24 +31,29 @@ class Bar(Progress):
         self._drawn = 0
 
     def begin(self, label: str, total: float) -> None:
+        """Draw an empty bar."""
         self._label = label
         self._total = total
+        self.update(0, "")
 
     def update(self, done: float, note: str) -> None:
+        """Draw the bar."""
         filled = int(_WIDTH * min(1.0, done / self._total))
-        self._draw(f"{self._label} [{'#' * filled}{'.' * (_WIDTH - filled)}] {note}")
+        self._draw(f"{self._label} [{'#' * filled:.<{_WIDTH}}] {note}")
 
     def end(self) -> None:
+        """Leave an empty line."""
         self._draw("")
+        print("\r", end="", file=sys.stderr, flush=True)
 
     def _draw(self, line: str) -> None:
-        # Spaces over what is left of the line before; the cursor goes back to the margin.
-        print(f"\r{line:<{self._drawn}}\r{line}", end="", file=sys.stderr, flush=True)
+        # Padded, to cover what is left of a longer line before it.
+        print(f"\r{line:<{self._drawn}}", end="", file=sys.stderr, flush=True)
         self._drawn = len(line)
 
 
 def print_table(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values in two columns."""
+    """Print the title, and a line for each pair of name and value."""
     width = max(len(name) for name, _ in rows)
     print(title)
     for name, value in rows:

@@ -1,4 +1,4 @@
-"""What can show how far the demo is."""
+"""What shows how far a command is."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Progress(ABC):
-    """Shows one phase after the other; leaving the block takes whatever moves off the screen."""
+    """Shows one phase after the other; leaving the block takes the last one off the screen."""
 
     def __enter__(self) -> Self:
         return self
@@ -25,7 +25,7 @@ class Progress(ABC):
 
     @abstractmethod
     def update(self, done: float, note: str) -> None:
-        """Show that so much is done, with a few words beside it."""
+        """Show that so much of the phase is done, and a few words beside it."""
 
     @abstractmethod
     def end(self) -> None:

@@ -85,7 +85,10 @@ _CLASSES: dict[str, type[InternetAddr]] = {"tcp": TCPAddr, "tcp4": TCPAddr, "tcp
 
 def encode(addr: InternetAddr) -> bytes:
     """Return the raw socket address; AddrError if its zone is no interface of this machine."""
-    return sockaddr.pack(addr.ip, addr.port, zone.to_scope(addr.zone))
+    scope = zone.to_scope(addr.zone)
+    if scope is None:
+        raise AddrError("no such interface", str(addr))
+    return sockaddr.pack(addr.ip, addr.port, scope)
 
 
 def decode(network: str, raw: bytes) -> InternetAddr:

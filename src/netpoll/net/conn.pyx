@@ -40,7 +40,7 @@ cdef class Conn:
     def readinto(self, buffer):
         """Read into a writable buffer; return the number of bytes, 0 at the end of the stream. Parks."""
         try:
-            return self._fd.readinto(buffer)
+            return self._fd.read_buffer(buffer)
         except OSError as error:
             raise self.failed("read", error) from error
 
@@ -51,14 +51,14 @@ cdef class Conn:
         Source: go1.27 internal/poll/fd_unix.go (*FD).Write; send(2)
         """
         try:
-            return self._fd.write(data)
+            return self._fd.write_buffer(data)
         except OSError as error:
             raise self.failed("write", error) from error
 
     def writev(self, buffers):
         """Write all of several bytes-like objects, gathered by the kernel; return the bytes. Parks as write.
 
-        Source: go1.27 internal/poll/writev.go; writev(2)
+        Source: go1.27 internal/poll/writev.go; sendmsg(2)
         """
         try:
             return self._fd.writev(buffers)

@@ -2,9 +2,10 @@
 
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
-ANY = {AF_INET: "0.0.0.0", AF_INET6: "::"}  # noqa: S104 - listening there is for the caller to decide
-LOOPBACK = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
+ANY: dict[int, str] = {AF_INET: "0.0.0.0", AF_INET6: "::"}  # noqa: S104 - listening there is for the caller to decide
+LOOPBACK: dict[int, str] = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
 
+_IPV4_SIZE = 4
 _MAPPED = bytes(10) + b"\xff\xff"  # the prefix of an IPv4 address inside an IPv6 one
 
 
@@ -23,9 +24,8 @@ def canonical(text: str) -> str | None:
 
 def from_bytes(packed: bytes) -> str:
     """Return the text of an address of 4 or 16 bytes in network order."""
-    if packed.startswith(_MAPPED) and len(packed) > len(_MAPPED):
-        packed = packed[len(_MAPPED) :]
-    return inet_ntop(AF_INET if len(packed) == len("v4..") else AF_INET6, packed)
+    packed = packed.removeprefix(_MAPPED)
+    return inet_ntop(AF_INET if len(packed) == _IPV4_SIZE else AF_INET6, packed)
 
 
 def family(text: str) -> int:

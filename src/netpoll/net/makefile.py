@@ -8,7 +8,7 @@ effect at once, and the file raises ClosedError.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from netpoll.errors import OpError
 
@@ -49,8 +49,8 @@ def makefile(
     buffer = _buffer(raw, io.DEFAULT_BUFFER_SIZE if buffering < 0 else buffering)
     if not text:
         return buffer
-    file = io.TextIOWrapper(buffer, io.text_encoding(encoding), errors, newline)
-    file.mode = mode
+    file = io.TextIOWrapper(cast("Any", buffer), io.text_encoding(encoding), errors, newline)
+    file.mode = mode  # type: ignore[misc]  # read-only for the type, but nobody else sets it
     return file
 
 

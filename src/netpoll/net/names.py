@@ -4,14 +4,11 @@ import re
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import ParamSpec, TypeVar
+from typing import Any
 
 from netpoll._runtime.scheduler import go
 from netpoll._runtime.threads import blocking
 from netpoll.errors import DeadlineExceeded, DNSError
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _MAX_LENGTH = 253  # bytes of a name as text, without the dot at the end (RFC 1035)
 _NUMBERS_AND_DOTS = re.compile(r"[0-9.]*")
@@ -52,33 +49,32 @@ def dns_error(name: str, error: socket.gaierror) -> DNSError:
     return DNSError(text[:1].lower() + text[1:], name, is_timeout=error.errno in _NO_ANSWER)
 
 
-def ask(deadline: float | None, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call fn on a thread and park; DeadlineExceeded if it has not returned at that time.
+def ask(deadline: float | None, getaddrinfo: Callable[..., list[Any]], *args: Any) -> list[Any]:
+    """Return what getaddrinfo returns, or raise what it raises; parks.
 
-    fn cannot be stopped then; it goes on, and nobody hears of what it returns.
+    Raises DeadlineExceeded if that takes longer. It cannot be stopped then: it goes on, and nobody
+    hears of what it finds.
     """
     if deadline is None:
-        return blocking(fn, *args, **kwargs)
+        return blocking(getaddrinfo, *args)
     wait = deadline - monotonic()
     if wait <= 0:
         raise DeadlineExceeded
-    asking = go(_outcome, fn, *args, **kwargs)
+    asking = go(_outcome, getaddrinfo, *args)
     try:
-        result, error = asking.join(wait)
+        outcome = asking.join(wait)
     except TimeoutError as late:
         raise DeadlineExceeded from late
     finally:
         asking.cancel()
-    if error is not None:
-        raise error
-    return result
+    if isinstance(outcome, OSError):
+        raise outcome
+    return outcome
 
 
-def _outcome(
-    fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> tuple[T, None] | tuple[None, OSError]:
-    """Return the result of fn or the error that it raised, which may come too late for anybody."""
+def _outcome(getaddrinfo: Callable[..., list[Any]], *args: Any) -> list[Any] | OSError:
+    """Return the error instead of raising it: one that comes too late has nobody to catch it."""
     try:
-        return blocking(fn, *args, **kwargs), None
+        return blocking(getaddrinfo, *args)
     except OSError as error:
-        return None, error
+        return error

@@ -2,23 +2,25 @@
 
 from socket import if_indextoname, if_nametoindex
 
-from netpoll.errors import AddrError
-
 _MAX_SCOPE = 0xFFFF_FFFF
+_MAX_DIGITS = len(str(_MAX_SCOPE))
 
 
-def to_scope(zone: str) -> int:
-    """Return the scope id of a zone, 0 for no zone; AddrError if there is no such interface."""
+def to_scope(zone: str) -> int | None:
+    """Return the scope id of a zone, 0 for no zone, None if this machine has no such interface."""
     if not zone:
         return 0
     try:
         return if_nametoindex(zone)
     except (OSError, ValueError):  # ValueError: a NUL or a lone surrogate in the name
-        pass
-    # Eleven digits and more are past the range, and thousands of them too many for int().
-    if zone.isascii() and zone.isdigit() and len(zone) <= 10 and int(zone) <= _MAX_SCOPE:  # noqa: PLR2004
-        return int(zone)
-    raise AddrError("no such interface", zone)
+        return _number(zone)
+
+
+def _number(zone: str) -> int | None:
+    # The length first: int() refuses thousands of digits with an error of its own.
+    if not (zone.isascii() and zone.isdigit() and len(zone) <= _MAX_DIGITS):
+        return None
+    return int(zone) if int(zone) <= _MAX_SCOPE else None
 
 
 def from_scope(scope: int) -> str:

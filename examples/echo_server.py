@@ -1,0 +1,32 @@
+"""Echo server: whatever a client sends comes back.
+
+    python examples/echo_server.py [ADDRESS]
+
+ADDRESS is ":8888" unless given. Try it with `nc 127.0.0.1 8888`; Ctrl-C ends it.
+"""
+
+import sys
+from contextlib import suppress
+
+from netpoll import go, net, run
+
+
+def handle(conn: net.Conn) -> None:
+    """Serve one client, in a goroutine of its own."""
+    # A client that resets its connection is gone, and that is all there is to it.
+    with suppress(ConnectionError), conn:
+        while data := conn.read(4096):  # parks this goroutine, never the thread
+            conn.write(data)
+
+
+def main(address: str = ":8888") -> None:
+    """Serve whoever connects."""
+    with net.listen("tcp", address) as listener:
+        print(f"listening on {listener.local_addr}", flush=True)
+        for conn in listener:  # accept parks too
+            go(handle, conn)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        run(main, *sys.argv[1:2])

@@ -1,0 +1,89 @@
+"""TCP on the loopback: connected ends, as FDs or as the system's own sockets."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import netpoll
+from netpoll._poll.fd import FD
+from tests.program import PATIENCE
+
+
+def raw(address: tuple[str, int]) -> bytes:
+    """Return an IPv4 address as the kernel's struct sockaddr_in."""
+    host, port = address
+    return struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), socket.inet_aton(host))
+
+
+def port_of(sockaddr: bytes) -> int:
+    (port,) = struct.unpack_from("!H", sockaddr, 2)
+    return int(port)
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Return the two ends of a new connection; the caller closes them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname(), timeout=PATIENCE)
+        far, _ = listener.accept()
+    for end in (near, far):
+        end.settimeout(PATIENCE)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return near, far
+
+
+@contextmanager
+def end() -> Iterator[tuple[FD, socket.socket]]:
+    """Return one end of a connection as an FD and the other as a socket of the system."""
+    near, far = connected()
+    fd = FD.adopt(near.detach())
+    try:
+        yield fd, far
+    finally:
+        fd.close()
+        far.close()
+
+
+@contextmanager
+def ends() -> Iterator[tuple[FD, FD]]:
+    """Return both ends of a connection as FDs."""
+    with end() as (fd, peer):
+        other = FD.adopt(peer.detach())
+        try:
+            yield fd, other
+        finally:
+            other.close()
+
+
+@contextmanager
+def listening(backlog: int = 64) -> Iterator[tuple[FD, tuple[str, int]]]:
+    """Return a listener and its address."""
+    fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        fd.bind(raw(("127.0.0.1", 0)))
+        fd.listen(backlog)
+        yield fd, ("127.0.0.1", port_of(fd.getsockname()))
+    finally:
+        fd.close()
+
+
+def fill(fd: FD) -> int:
+    """Write until the connection takes nothing more; return how much it took."""
+    taken = 0
+    fd.settimeout(0)
+    try:
+        while True:
+            taken += fd.write(bytes(1 << 20))
+    except netpoll.DeadlineExceeded as error:
+        taken += error.bytes_written
+    finally:
+        fd.settimeout(None)
+    return taken
+
+
+def receive_exactly(peer: socket.socket, size: int) -> bytes:
+    """Return so many bytes from a socket of the system, or fewer at the end of the stream."""
+    data = bytearray()
+    while len(data) < size and (more := peer.recv(size - len(data))):
+        data += more
+    return bytes(data)

@@ -1,0 +1,213 @@
+"""The exceptions: what they say, what they are caught by, and that they survive a copy."""
+
+import copy
+import errno
+import os
+import pickle
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from netpoll import errors
+from netpoll.errors import (
+    AddrError,
+    Cancelled,
+    ClosedError,
+    DeadlineExceeded,
+    DeadlockError,
+    DNSError,
+    GoroutineCancelled,
+    OpError,
+    UnknownNetworkError,
+)
+
+LOCAL, REMOTE = "127.0.0.1:4000", "127.0.0.1:80"
+
+EXAMPLES = [
+    OpError("read", "tcp", LOCAL, REMOTE, errno.ECONNRESET),
+    OpError("write", "tcp", LOCAL, REMOTE, errno.EPIPE, bytes_written=7),
+    OpError("read", "tcp", reason="an earlier read was cut short"),
+    OpError("bind", errno=errno.EADDRINUSE),
+    ClosedError(),
+    ClosedError("accept", "tcp", None, REMOTE),
+    DeadlineExceeded(),
+    DeadlineExceeded("write", "tcp", LOCAL, REMOTE, bytes_written=3),
+    AddrError("invalid port", "127.0.0.1:99999"),
+    AddrError("missing port in address"),
+    UnknownNetworkError("tcp9"),
+    DNSError("no such host", "nosuch.example", is_not_found=True),
+    DNSError("i/o timeout", "slow.example", server="10.0.0.1:53", is_timeout=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            OpError("dial", "tcp", None, "127.0.0.1:1", errno.ECONNREFUSED),
+            "dial tcp 127.0.0.1:1: connection refused",
+        ),
+        (
+            OpError("read", "tcp", LOCAL, REMOTE, errno.ECONNRESET),
+            "read tcp 127.0.0.1:4000->127.0.0.1:80: connection reset by peer",
+        ),
+        (
+            ClosedError("accept", "tcp", None, "0.0.0.0:80"),
+            "accept tcp 0.0.0.0:80: use of closed network connection",
+        ),
+        (OpError("write", "tcp", LOCAL, None, errno.EPIPE), f"write tcp {LOCAL}: broken pipe"),
+        (OpError(errno=errno.EPIPE), "broken pipe"),
+        (OpError("read", "tcp", reason="Odd"), "read tcp: odd"),
+        (OpError("read", "tcp", reason="RF gone"), "read tcp: RF gone"),
+        (ClosedError(), "use of closed network connection"),
+        (DeadlineExceeded(), "i/o timeout"),
+        (DeadlineExceeded("lookup", "", None, "a.example"), "lookup a.example: i/o timeout"),
+        (
+            AddrError("invalid port", "127.0.0.1:99999"),
+            "address 127.0.0.1:99999: invalid port",
+        ),
+        (AddrError("missing port in address"), "missing port in address"),
+        (UnknownNetworkError("tcp9"), "unknown network tcp9"),
+        (DNSError("no such host", "nosuch.example"), "lookup nosuch.example: no such host"),
+        (
+            DNSError("i/o timeout", "a.example", server="10.0.0.1:53"),
+            "lookup a.example on 10.0.0.1:53: i/o timeout",
+        ),
+    ],
+)
+def test_the_text_says_what_was_being_done_to_what(error: OSError, text: str) -> None:
+    assert str(error) == text
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_an_op_error_is_the_builtin_of_its_errno_as_well(number: int) -> None:
+    error = OpError("read", "tcp", None, REMOTE, number)
+    assert isinstance(error, type(OSError(number, "")))
+    assert isinstance(error, OpError)
+    assert (error.errno, error.strerror) == (number, os.strerror(number))
+    assert type(error).__qualname__ == "OpError"
+    assert type(error) is type(OpError(errno=number))
+
+
+def test_a_reset_is_caught_as_python_users_expect() -> None:
+    with pytest.raises(ConnectionResetError) as caught:
+        raise OpError("read", "tcp", LOCAL, REMOTE, errno.ECONNRESET)
+    assert isinstance(caught.value, OpError)
+    assert caught.value.addr == REMOTE
+
+
+def test_an_op_error_is_no_other_builtin() -> None:
+    assert not isinstance(OpError(errno=errno.EINVAL), ConnectionError)
+    assert type(OpError(errno=errno.EINVAL)) is OpError
+
+
+def test_a_deadline_exceeded_is_a_timeout_error() -> None:
+    error = DeadlineExceeded()
+    assert isinstance(error, TimeoutError)
+    assert type(error) is DeadlineExceeded
+    assert (error.errno, error.timeout) == (errno.ETIMEDOUT, True)
+
+
+def test_a_closed_error_is_an_op_error_and_no_timeout() -> None:
+    error = ClosedError()
+    assert isinstance(error, OpError)
+    assert (error.errno, error.timeout) == (errno.EBADF, False)
+
+
+@pytest.mark.parametrize(
+    ("number", "timeout"),
+    [(errno.ETIMEDOUT, True), (errno.EAGAIN, True), (errno.ECONNRESET, False), (None, False)],
+)
+def test_timeout_tells_whether_time_ran_out(number: int | None, timeout: bool) -> None:
+    assert OpError(errno=number).timeout is timeout
+
+
+def test_an_address_error_is_a_value_error() -> None:
+    assert issubclass(AddrError, ValueError)
+    assert issubclass(UnknownNetworkError, AddrError)
+    assert UnknownNetworkError("tcp9").network == "tcp9"
+
+
+def test_a_dns_error_tells_what_kind_it_is() -> None:
+    error = DNSError("no such host", "a.example", is_not_found=True)
+    assert (error.name, error.is_not_found, error.is_timeout, error.server) == (
+        "a.example",
+        True,
+        False,
+        None,
+    )
+
+
+def test_cancelled_passes_handlers_of_exceptions() -> None:
+    assert not issubclass(Cancelled, Exception)
+    assert not issubclass(GoroutineCancelled, Cancelled)
+    assert issubclass(DeadlockError, RuntimeError)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=str)
+@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])  # noqa: S301
+def test_a_copy_is_the_same_error(error: OSError, again: "type[OSError]") -> None:
+    error.add_note("noted")
+    twin: OSError = again(error)
+    del error.__notes__
+    assert twin is not error
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert twin.args == error.args
+    assert twin.errno == error.errno
+    assert twin.__notes__ == ["noted"]
+    for name in ("op", "source", "bytes_written", "err", "network", "is_timeout", "server"):
+        assert getattr(twin, name, None) == getattr(error, name, None)
+
+
+def test_a_subclass_of_an_op_error_keeps_its_class() -> None:
+    class TLSError(OpError):
+        pass
+
+    error = TLSError("handshake", "tcp", LOCAL, REMOTE, errno.ECONNRESET)
+    assert isinstance(error, TLSError)
+    assert isinstance(error, ConnectionResetError)
+    assert not isinstance(OpError(errno=errno.ECONNRESET), TLSError)
+
+
+def test_the_class_of_an_error_makes_errors_of_any_errno() -> None:
+    reset = type(OpError(errno=errno.ECONNRESET))
+    assert type(reset(errno=errno.EPIPE)) is type(OpError(errno=errno.EPIPE))
+
+
+def test_threads_agree_on_the_class_for_an_errno() -> None:
+    class Fresh(OpError):
+        pass
+
+    start = threading.Barrier(8)
+    classes: list[type] = []
+
+    def make() -> None:
+        start.wait()
+        classes.append(type(Fresh(errno=errno.EPIPE)))
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(classes)) == 1
+
+
+def test_repr_shows_the_text() -> None:
+    assert repr(ClosedError("read", "tcp")) == (
+        "ClosedError('read tcp: use of closed network connection')"
+    )
+
+
+def test_errors_import_nothing_of_the_package() -> None:
+    code = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('errors', {errors.__file__!r})\n"
+        "module = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        "assert not any(name.startswith('netpoll') for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
