@@ -1,7 +1,6 @@
 """Running a test's code in goroutines, on threads and in processes of its own."""
 
 import functools
-import os
 import socket
 import subprocess
 import sys
@@ -10,7 +9,8 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Generic, ParamSpec, TypeVar
 
 import pytest
 
@@ -39,7 +39,7 @@ def on_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     return thread.result()
 
 
-def parked(goroutine: netpoll.Goroutine) -> netpoll.Goroutine:
+def parked(goroutine: netpoll.Goroutine[T]) -> netpoll.Goroutine[T]:
     """Let the others run until this goroutine waits for something; return it."""
     for _ in range(1000):
         if goroutine.state.startswith("waiting"):
@@ -49,13 +49,13 @@ def parked(goroutine: netpoll.Goroutine) -> netpoll.Goroutine:
     raise AssertionError(f"{goroutine!r} does not park")
 
 
-class Outcome(threading.Thread):
+class Outcome(threading.Thread, Generic[T]):
     """A thread that keeps what its function returns or raises."""
 
-    def __init__(self, fn: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def __init__(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> None:
         super().__init__(name=f"test-{fn.__name__}", daemon=True)
         self._call = functools.partial(fn, *args, **kwargs)
-        self._result: object = None
+        self._result: T
         self._exception: BaseException | None = None
 
     def run(self) -> None:
@@ -66,7 +66,7 @@ class Outcome(threading.Thread):
         finally:
             del self._call
 
-    def result(self) -> object:
+    def result(self) -> T:
         """Wait for the end and return what the function did, or raise it."""
         self.join(PATIENCE)
         if self.is_alive():
@@ -107,9 +107,9 @@ def pair() -> Iterator[tuple[FD, FD]]:
 def open_descriptors() -> dict[int, str]:
     """Return the open descriptors of this process and what each is of."""
     found = {}
-    for name in os.listdir("/proc/self/fd"):
+    for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            found[int(descriptor.name)] = str(descriptor.readlink())
         except FileNotFoundError:  # the descriptor that listed them
             continue
     return found

@@ -60,6 +60,7 @@ def listening(backlog: int = 64) -> Iterator[tuple[FD, tuple[str, int]]]:
     """Return a listener and its address."""
     fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
+        fd.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         fd.bind(raw(("127.0.0.1", 0)))
         fd.listen(backlog)
         yield fd, ("127.0.0.1", port_of(fd.getsockname()))
@@ -87,3 +88,16 @@ def receive_exactly(peer: socket.socket, size: int) -> bytes:
     while len(data) < size and (more := peer.recv(size - len(data))):
         data += more
     return bytes(data)
+
+
+@contextmanager
+def connecting() -> Iterator[tuple[FD, bytes]]:
+    """Return a socket and an address that does not answer: a listener whose backlog is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address, timeout=PATIENCE):
+            fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                yield fd, raw(address)
+            finally:
+                fd.close()

@@ -19,7 +19,7 @@ FACTS = [
     r"latency p50 +[\d.]+ \w?s",
     r"latency p99 +[\d.]+ \w?s",
     r"latency p99\.9 +[\d.]+ \w?s",
-    r"server CPU per message +[\d.]+ us",
+    r"server CPU per message +[\d.]+ \w?s",
     r"server memory per connection +-?[\d.]+ KiB",
 ]
 

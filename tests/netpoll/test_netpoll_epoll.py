@@ -15,16 +15,12 @@ import netpoll
 from netpoll._poll.fd import FD
 from netpoll.lowlevel import PollDesc, park, unpark
 from tests import tcp
-from tests.kernel import Calls, answering, one_by_one, recorded
+from tests.kernel import TABLE, Calls, answering, one_by_one, recorded
 from tests.running import in_run, open_descriptors, pair, parked
 
 ADD, DEL = 1, 2  # EPOLL_CTL_ADD, EPOLL_CTL_DEL
 BOTH = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-TABLE = (
-    "recv send read write sendmsg accept4 socket bind listen connect shutdown close getsockopt setsockopt"
-    " getsockname getpeername dup set_nonblocking epoll_create epoll_ctl epoll_wait eventfd pipe"
-).split()
 
 
 def key_of(calls: Calls, number: int) -> int:
@@ -326,6 +322,8 @@ def test_both_directions_of_a_descriptor_go_on_with_a_new_poller() -> None:
         os.close(own_epoll())
         with pytest.raises(OSError):
             netpoll.sleep(5)
+        parked(reader)
+        parked(writer)
         peer.sendall(b"x")
         assert reader.join(timeout=5) == b"x"
         drain = netpoll.go(netpoll.blocking, tcp.receive_exactly, peer, begun + 8)

@@ -4,6 +4,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -24,6 +26,8 @@ from tests.conftest import Unhandled
 from tests.running import in_run, on_thread, pair, parked
 
 Park = Callable[[], object]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # ---- the kinds of parks, each of which would last for ever
 
@@ -178,9 +182,9 @@ KINDS: list[Kind] = [
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 
-def begin(fn: Callable[[], object]) -> Goroutine:
+def begin(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Goroutine[T]:
     """Start a goroutine and let it come to its first park."""
-    goroutine = go(fn)
+    goroutine = go(fn, *args, **kwargs)
     gosched()
     gosched()
     return goroutine
@@ -292,33 +296,33 @@ def test_another_thread_may_cancel(kind: Kind) -> None:
         canceller.join()
 
 
+@pytest.mark.parametrize("step", range(len(KINDS)))
 @in_run
-def test_a_cancellation_at_any_of_a_row_of_parks_runs_all_finally_blocks() -> None:
-    for step in range(len(KINDS)):
-        entered: list[str] = []
-        left: list[str] = []
-        with ExitStack() as stack:
-            parks = [stack.enter_context(kind()) for kind in KINDS[: step + 1]]
+def test_a_cancellation_at_any_of_a_row_of_parks_runs_all_finally_blocks(step: int) -> None:
+    entered: list[str] = []
+    left: list[str] = []
+    with ExitStack() as stack:
+        parks = [stack.enter_context(kind()) for kind in KINDS[: step + 1]]
 
-            def work(depth: int) -> None:
-                try:
-                    entered.append(KINDS[depth].__name__)
-                    if depth < step:
-                        with suppress(TimeoutError):
-                            lowlevel.park(0.0001)
-                        work(depth + 1)
-                    parks[depth]()
-                finally:
-                    left.append(KINDS[depth].__name__)
+        def work(depth: int) -> None:
+            try:
+                entered.append(KINDS[depth].__name__)
+                if depth < step:
+                    with suppress(TimeoutError):
+                        lowlevel.park(0.0001)
+                    work(depth + 1)
+                parks[depth]()
+            finally:
+                left.append(KINDS[depth].__name__)
 
-            goroutine = go(work, 0)
-            while len(entered) <= step:
-                gosched()
+        goroutine = go(work, 0)
+        while len(entered) <= step:
             gosched()
-            goroutine.cancel()
-            with pytest.raises(GoroutineCancelled):
-                goroutine.join(10)
-        assert left == entered[::-1]
+        gosched()
+        goroutine.cancel()
+        with pytest.raises(GoroutineCancelled):
+            goroutine.join(10)
+    assert left == entered[::-1]
 
 
 # ---- what becomes of it
@@ -342,7 +346,7 @@ def test_join_of_a_cancelled_goroutine_says_which_one() -> None:
     goroutine.name = "dozer"
     gosched()
     goroutine.cancel()
-    with pytest.raises(GoroutineCancelled, match="^dozer was cancelled$") as caught:
+    with pytest.raises(GoroutineCancelled, match=r"^dozer was cancelled$") as caught:
         goroutine.join()
     assert isinstance(caught.value.__cause__, Cancelled)
 
@@ -491,7 +495,7 @@ def test_a_cancelled_read_takes_no_data_with_it(cancelled_first: bool) -> None:
                 if primed:
                     peer.write(b"first")
                     assert end.read_bytes(100) == b"first"
-                reader = begin(lambda end=end: end.read_bytes(100))
+                reader = begin(end.read_bytes, 100)
                 if cancelled_first:
                     reader.cancel()
                     peer.write(b"data")
@@ -511,7 +515,7 @@ def test_a_cancelled_reader_in_line_is_passed_over() -> None:
     for readers in range(2, 5):
         for victim in range(readers):
             with pair() as (end, peer):
-                waiting = [begin(lambda end=end: end.read_bytes(1)) for _ in range(readers)]
+                waiting = [begin(end.read_bytes, 1) for _ in range(readers)]
                 waiting[victim].cancel()
                 peer.write(b"abcdefgh"[: readers - 1])
                 got = [g.join(10) for i, g in enumerate(waiting) if i != victim]
@@ -524,11 +528,16 @@ def test_a_cancelled_reader_in_line_is_passed_over() -> None:
 @in_run
 def test_a_lock_granted_to_a_cancelled_goroutine_is_not_lost(cancelled_first: bool) -> None:
     with pair() as (end, peer):
-        first = begin(lambda: end.read_bytes(1))
-        second = begin(lambda: end.read_bytes(1))
-        third = begin(lambda: end.read_bytes(1))
+        first = begin(end.read_bytes, 1)
+        second = begin(end.read_bytes, 1)
+        third = begin(end.read_bytes, 1)
+
+        def cancel_later() -> None:
+            first.join()
+            second.cancel()
+
         peer.write(b"abc")
-        go(second.cancel) if cancelled_first else go(lambda: (first.join(), second.cancel()))
+        go(second.cancel if cancelled_first else cancel_later)
         got = [first.join(10)]
         with suppress(GoroutineCancelled):
             got.append(second.join(10))
@@ -575,7 +584,7 @@ def test_a_permit_is_not_lost_to_a_cancellation(cancelled_first: bool) -> None:
         seen.append("cancelled")
 
     goroutine = parked(go(work))
-    steps = [goroutine.cancel, lambda: lowlevel.unpark(goroutine)]
+    steps: list[Callable[[], None]] = [goroutine.cancel, partial(lowlevel.unpark, goroutine)]
     for step in steps if cancelled_first else steps[::-1]:
         step()
     goroutine.join(10)
@@ -594,7 +603,13 @@ def test_a_join_that_has_its_result_keeps_it() -> None:
         seen.append("cancelled at the next park")
 
     joiner = parked(go(work))
-    go(lambda: (lowlevel.unpark(target), gosched(), joiner.cancel()))
+
+    def wake_and_cancel() -> None:
+        lowlevel.unpark(target)
+        gosched()
+        joiner.cancel()
+
+    go(wake_and_cancel)
     joiner.join(10)
     assert seen == [True, "cancelled at the next park"]
 

@@ -1,7 +1,7 @@
 """Fairness: nobody who can run waits for ever, whatever the others do."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -160,7 +160,7 @@ def writing_several(fd: FD, peer: FD) -> None:
 
 @pytest.mark.parametrize("exchange", [reading, reading_into, writing_several])
 @in_run
-def test_each_kind_of_io_spends_the_budget(exchange) -> None:  # type: ignore[no-untyped-def]
+def test_each_kind_of_io_spends_the_budget(exchange: Callable[[FD, FD], None]) -> None:
     with pair() as (one, two):
         third = Spinner()
         gosched()

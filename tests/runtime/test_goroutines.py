@@ -151,9 +151,11 @@ def test_join_may_be_repeated() -> None:
 def test_each_of_several_joiners_gets_the_result_in_the_order_of_their_calls(joiners: int) -> None:
     got: list[tuple[int, object]] = []
     target = go(lowlevel.park)
-    waiting = [
-        parked(go(lambda i=i: got.append((i, target.join())))) for i in range(joiners)
-    ]
+
+    def wait(number: int) -> None:
+        got.append((number, target.join()))
+
+    waiting = [parked(go(wait, i)) for i in range(joiners)]
     lowlevel.unpark(target)
     for joiner in waiting:
         joiner.join()
@@ -403,7 +405,7 @@ def test_ids_are_distinct_and_rise() -> None:
 
 @in_run
 def test_the_origin_is_where_go_was_called() -> None:
-    goroutine = go(named); line = sys._getframe().f_lineno  # noqa: E702 - on one line
+    goroutine, line = go(named), sys._getframe().f_lineno
     assert goroutine.origin == (__file__, line)
     goroutine.join()
     assert goroutine.origin == (__file__, line)
@@ -447,9 +449,9 @@ def test_its_stack_is_where_it_is_parked() -> None:
         lowlevel.park()
 
     goroutine = go(work)
-    assert goroutine.stack is None
-    parked(goroutine)
-    frame = goroutine.stack
+    unstarted = goroutine.stack
+    assert unstarted is None
+    frame = parked(goroutine).stack
     assert frame is not None
     assert frame.f_code is work.__code__
     del frame

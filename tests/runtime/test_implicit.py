@@ -37,13 +37,16 @@ def test_sleep_and_gosched_work_alone() -> None:
 
 
 def test_connections_work_alone() -> None:
-    with net.listen("tcp", "127.0.0.1:0") as listener:
-        with net.dial("tcp", str(listener.local_addr)) as conn, listener.accept() as accepted:
-            conn.write(b"x")
-            assert accepted.read(1) == b"x"
-            accepted.settimeout(0.001)
-            with pytest.raises(DeadlineExceeded):
-                accepted.read(1)
+    with (
+        net.listen("tcp", "127.0.0.1:0") as listener,
+        net.dial("tcp", str(listener.local_addr)) as conn,
+        listener.accept() as accepted,
+    ):
+        conn.write(b"x")
+        assert accepted.read(1) == b"x"
+        accepted.settimeout(0.001)
+        with pytest.raises(DeadlineExceeded):
+            accepted.read(1)
 
 
 def test_goroutines_go_on_whenever_main_parks() -> None:

@@ -49,6 +49,8 @@ def parks():
             reader = go(conn.read)
             gosched()
             yield conn.read
+            reader.cancel()
+            gosched()
 
 def main():
     for park in parks():
@@ -366,12 +368,15 @@ run(main)
 def test_two_hundred_at_random_moments_hang_nothing() -> None:
     lines = """
 randomness = random.Random(int(sys.argv[1]))
+ready = threading.Event()
 stop = threading.Event()
 
 def send():
+    ready.wait()
     for _ in range(200):
-        time.sleep(randomness.random() / 500)
+        time.sleep(0.0003 + randomness.random() / 500)
         interrupt()
+    time.sleep(0.02)  # for the last one to be over
     stop.set()
 
 def work(kind):
@@ -414,12 +419,68 @@ listener = net.listen("tcp", "127.0.0.1:0", backlog=500)
 threading.Thread(target=send).start()
 while not stop.is_set():
     try:
-        run(session)
+        try:
+            ready.set()
+            run(session)
+        except KeyboardInterrupt:
+            seen.append(1)
     except KeyboardInterrupt:
         seen.append(1)
 listener.close()
-time.sleep(0.001)
 assert len(seen) > 20, len(seen)
 """
     for seed in ("1", "2"):
         assert says(program(lines), seed) == ""
+
+
+def test_at_each_step_of_the_beginning_and_the_end_of_a_run() -> None:
+    lines = """
+def interrupted_at(step, fn, *args):
+    steps = 0
+
+    def trace(frame, event, arg):
+        nonlocal steps
+        if os.sep + "netpoll" + os.sep not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            steps += 1
+            if steps == step:
+                interrupt()
+        return trace
+
+    sys.settrace(trace)
+    try:
+        fn(*args)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(None)
+    return steps >= step
+
+def cleaned_up():
+    try:
+        sleep(60)
+    finally:
+        seen.append("cleaned up")
+
+def main():
+    for _ in range(2):
+        go(cleaned_up)
+    sleep(0.0001)
+    return "result"
+
+# What is printed of a finalizer's own Ctrl-C, and of nothing else, is beside the point.
+sys.unraisablehook = lambda unraisable: None
+step = 1
+while interrupted_at(step, run, main):
+    seen = []
+    descriptors = os.listdir("/proc/self/fd")
+    assert run(main) == "result", step
+    assert seen == ["cleaned up", "cleaned up"], step
+    assert os.listdir("/proc/self/fd") == descriptors, step
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, step
+    seen = []
+    step += 1
+assert step > 15, step
+"""
+    assert says(program(lines)) == ""

@@ -197,6 +197,21 @@ def test_the_hook_runs_in_the_goroutine_that_failed(monkeypatch: pytest.MonkeyPa
 
 
 @in_run
+def test_a_hook_may_keep_the_goroutine(unhandled: Unhandled) -> None:
+    go(fail).name = "the one"
+    go(fail)
+    gosched()
+    first, second = (goroutine for goroutine, _ in unhandled)
+    assert first.name == "the one"
+    assert second.name == f"fail-{second.id}"
+    unhandled.clear()
+    for goroutine in (first, second):
+        assert goroutine.done
+        with pytest.raises(Wrong):
+            goroutine.join()
+
+
+@in_run
 def test_a_hook_may_park(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 

@@ -333,13 +333,30 @@ def test_the_outcome_of_main_is_not_lost_when_goroutines_stay(left_behind: list[
 
 
 @pytest.mark.usefixtures("grace")
-def test_somebody_else_may_join_what_was_left_behind(left_behind: list[str]) -> None:
+def test_what_was_left_behind_counts_as_cancelled(left_behind: list[str]) -> None:
     goroutine = run(lambda: parked(go(stubborn, threading.Event())))
     assert goroutine.done
-    assert goroutine.join() is None
-    assert "done" in repr(goroutine)
     goroutine.cancel()
     lowlevel.unpark(goroutine)
+    with pytest.raises(netpoll.GoroutineCancelled):
+        goroutine.join()
+    left_behind.clear()
+
+
+@pytest.mark.usefixtures("grace")
+def test_another_thread_that_joins_what_is_left_behind_is_told(left_behind: list[str]) -> None:
+    joiners: list[Outcome[object]] = []
+
+    def main() -> None:
+        mule = parked(go(stubborn, threading.Event()))
+        joiners.extend(Outcome(mule.join) for _ in range(3))
+        for joiner in joiners:
+            joiner.start()
+
+    run(main)
+    for joiner in joiners:
+        with pytest.raises(netpoll.GoroutineCancelled):
+            joiner.result()
     left_behind.clear()
 
 

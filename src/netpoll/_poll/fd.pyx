@@ -55,19 +55,18 @@ from netpoll._poll.fd_mutex cimport (
     DESTROY,
     HAND_OVER,
     LOCKED,
-    MUST_WAIT,
     REFUSED,
     decref,
     incref,
     incref_and_close,
     is_closed,
     line,
-    lock,
+    lock as lock_word,
     release_lock_only,
-    unlock,
+    unlock as unlock_word,
     withdraw,
 )
-from netpoll._runtime.clock cimport NEVER, after, nanoseconds, nanotime
+from netpoll._runtime.clock cimport after, nanoseconds, nanotime
 from netpoll._runtime.g cimport IN_LINE, G, WAKE_READY, make_runnable, push
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
@@ -78,7 +77,6 @@ from netpoll._runtime.netpoll cimport (
     PD_READY,
     POLL_CLOSING,
     POLL_NOT_POLLABLE,
-    POLL_OK,
     POLL_STALE,
     POLL_TIMEOUT,
     PollDesc,
@@ -171,7 +169,7 @@ cdef void strand_in_line(void *inside, int mode) noexcept:
     cdef FD fd = <FD>waiter.owner
     cdef int granted = leave(waiter)
     if granted == GRANT_LOCK:
-        fd.unlock(mode & ~IN_LINE)
+        strand_holder(<void *>fd, mode & ~IN_LINE)
     elif not granted:
         withdraw(&fd.mutex, mode & ~IN_LINE)
 
@@ -197,13 +195,14 @@ cdef void wake_line(FD fd, int mode) noexcept:
 
 
 cdef class FD:
-    """A socket descriptor. Methods that wait say so; all may be called from any goroutine and thread."""
+    """A socket descriptor, for any goroutine of any thread. A method that parks says so."""
 
     def __cinit__(self):
         self.sysfd = -1
         memset(&self.mutex, 0, sizeof(self.mutex))
 
     def __init__(self):
+        """Raise TypeError: an FD is made by `FD.socket` or `FD.adopt`."""
         raise TypeError("an FD is made by FD.socket() or FD.adopt()")
 
     def __del__(self):
@@ -229,7 +228,7 @@ cdef class FD:
 
     @staticmethod
     def adopt(int fileno):
-        """Take over a stream socket's descriptor and make it non-blocking; it is closed with the FD. OSError."""
+        """Own a stream socket's descriptor from now on and make it non-blocking. OSError."""
         if kernel.set_nonblocking(fileno, True) < 0:
             fail_errno()
         return new_fd(fileno)
@@ -247,7 +246,7 @@ cdef class FD:
         return 0
 
     cdef int lock(self, int mode) except -1:
-        cdef int outcome = lock(&self.mutex, mode)
+        cdef int outcome = lock_word(&self.mutex, mode)
         if outcome == LOCKED:
             return 0
         if outcome == REFUSED:
@@ -279,6 +278,11 @@ cdef class FD:
                 withdraw(&self.mutex, mode)
         if granted == GRANT_CLOSED:
             raise ClosedError()
+        cdef uint8_t *flag = parked(self, mode)
+        if flag[0] == TAKEN:
+            self.unlock(mode)
+            raise ClosedError()
+        flag[0] = AWAY
         return 0
 
     cdef int unlock(self, int mode) noexcept:
@@ -288,7 +292,7 @@ cdef class FD:
             flag[0] = AWAY
             release_lock_only(&self.mutex, mode)
             return 0
-        outcome = unlock(&self.mutex, mode)
+        outcome = unlock_word(&self.mutex, mode)
         if outcome == HAND_OVER:
             self.hand_over(mode)
         elif outcome == DESTROY:
@@ -298,8 +302,9 @@ cdef class FD:
     cdef int hand_over(self, int mode) noexcept:
         cdef void *g = dequeue(line(&self.mutex, mode), GRANT_LOCK)
         if g != NULL:
+            parked(self, mode)[0] = PARKED   # until it runs
             ready(g)
-        elif unlock(&self.mutex, mode) == DESTROY:
+        elif unlock_word(&self.mutex, mode) == DESTROY:
             self.destroy()
         return 0
 
@@ -321,7 +326,7 @@ cdef class FD:
         return 0
 
     def close(self):
-        """Close: everybody inside gets ClosedError. Does nothing the second time. Never parks. Any thread.
+        """Close; everybody inside gets ClosedError. Never parks; again: does nothing. Any thread.
 
         Source: go1.27 internal/poll/fd_unix.go (*FD).Close.
         """
@@ -392,6 +397,8 @@ cdef class FD:
     cdef int check(self, int mode) except -1:
         """Raise what forbids an operation before it has begun: a deadline in the past, above all."""
         cdef int error
+        if is_closed(&self.mutex):
+            raise ClosedError()
         if self.pd != NULL:
             error = pd_check(self.pd, mode)
             if error and error != POLL_NOT_POLLABLE:
@@ -402,12 +409,15 @@ cdef class FD:
         """Park until the descriptor is ready in this direction; the caller holds the lock."""
         cdef Scheduler s = get_scheduler()
         cdef uint8_t *flag = parked(self, mode)
-        cdef Poller poller     # kept alive: its cache holds what is waited on
+        cdef Poller _poller    # kept alive: its cache holds what is waited on
         cdef G g = current_g(s)
         cdef int error
         if self.pd == NULL or self.poller is not s.poller:
             self.attach(s)
-        poller = self.poller
+        if is_closed(&self.mutex):
+            # Closed since the lock was taken, by another thread, and perhaps before there was a PollDesc to mark.
+            raise ClosedError()
+        _poller = self.poller
         flag[0] = PARKED
         g.on_strand, g.inside, g.inside_mode = strand_holder, <void *>self, mode
         try:
@@ -418,6 +428,8 @@ cdef class FD:
                 flag[0] = AWAY
         if flag[0] == TAKEN:
             error = POLL_CLOSING
+        elif error == POLL_CLOSING and not is_closed(&self.mutex):
+            return 0   # the registration was moved meanwhile, by the other direction: try again
         if error:
             return fail_poll(error)
         return 0
@@ -431,7 +443,6 @@ cdef class FD:
 
     cdef int set_deadlines(self, int mode, object when) except -1:
         cdef GList woken = GList(NULL, NULL, 0)
-        cdef Scheduler s
         cdef int64_t at = 0
         if when is not None:
             if when != when:
@@ -469,7 +480,7 @@ cdef class FD:
         self.set_deadlines(MODE_WRITE, when)
 
     def settimeout(self, seconds):
-        """Limit each later operation to `seconds`; None for no limit. ValueError if negative or NaN.
+        """Limit each later operation to `seconds`, None for no limit. ValueError: negative or NaN.
 
         Zero means: fail rather than wait.
         """
@@ -490,7 +501,8 @@ cdef class FD:
 
     cdef bint worth_trying(self) noexcept:
         """False if a read is bound to find nothing: the last was short and no event came since."""
-        if not self.drained:
+        # Who must not wait for an event (a timeout of 0) has to ask the kernel.
+        if not self.drained or self.read_timeout == 1:
             return True
         return self.pd != NULL and (self.pd.rg == PD_READY or self.pd.hangup)
 
@@ -609,7 +621,7 @@ cdef class FD:
         return got
 
     def readinto(self, buffer):
-        """Read into a writable buffer; return the number of bytes, 0 at the end of the stream. Parks."""
+        """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
         return self.read_buffer(buffer)
 
     # -- writing
@@ -617,15 +629,16 @@ cdef class FD:
     cdef int send_all(self, const char *data, Py_ssize_t size) except -1:
         """Send everything, or raise with `bytes_written` set."""
         cdef Py_ssize_t done = 0
-        self.lock(MODE_WRITE)
         try:
-            self.check(MODE_WRITE)
-            self.send_locked(data, size, &done)
+            self.lock(MODE_WRITE)
+            try:
+                self.check(MODE_WRITE)
+                self.send_locked(data, size, &done)
+            finally:
+                self.unlock(MODE_WRITE)
         except BaseException as exception:
             exception.bytes_written = done
             raise
-        finally:
-            self.unlock(MODE_WRITE)
         return spend(get_scheduler())
 
     cdef int send_locked(self, const char *data, Py_ssize_t size, Py_ssize_t *done) except -1:
@@ -663,7 +676,7 @@ cdef class FD:
             PyBuffer_Release(&view)
 
     def writev(self, buffers):
-        """Write all of several bytes-like objects, gathered; return the number of bytes. Parks as write."""
+        """Write all of several bytes-like objects, gathered; return how many bytes. Parks."""
         cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
         cdef Py_ssize_t count = len(views)
         cdef iovec *vector = <iovec *>malloc(max(1, count) * sizeof(iovec))
@@ -685,15 +698,16 @@ cdef class FD:
 
     cdef int writev_all(self, iovec *vector, Py_ssize_t count) except -1:
         cdef Py_ssize_t done = 0
-        self.lock(MODE_WRITE)
         try:
-            self.check(MODE_WRITE)
-            self.writev_locked(vector, count, &done)
+            self.lock(MODE_WRITE)
+            try:
+                self.check(MODE_WRITE)
+                self.writev_locked(vector, count, &done)
+            finally:
+                self.unlock(MODE_WRITE)
         except BaseException as exception:
             exception.bytes_written = done
             raise
-        finally:
-            self.unlock(MODE_WRITE)
         return spend(get_scheduler())
 
     cdef int writev_locked(self, iovec *vector, Py_ssize_t count, Py_ssize_t *done) except -1:
@@ -745,8 +759,8 @@ cdef class FD:
     def accept(self):
         """Wait for a connection; return it as an FD, and the peer's raw sockaddr. Parks.
 
-        Connections that were gone before they were accepted are passed over. While the process or the
-        system is out of descriptors or memory, tries again after 5 ms, 10 ms ... 1 s.
+        Connections that were gone before they were accepted are passed over. While the process or
+        the system is out of descriptors or memory, tries again after 5 ms, 10 ms ... 1 s.
         OSError, ClosedError, DeadlineExceeded, Cancelled.
 
         Source: go1.27 internal/poll/fd_unix.go (*FD).Accept, net/http (*Server).Serve; accept(2).
@@ -944,7 +958,7 @@ cdef class FD:
         return bytes(value[:length])
 
     def dup(self):
-        """Return a duplicate of the descriptor, close-on-exec, the caller's to close. OSError, ClosedError."""
+        """Return a close-on-exec duplicate, the caller's to close. OSError, ClosedError."""
         cdef int number
         self.enter()
         try:

@@ -45,8 +45,8 @@ cdef class G:
     cdef uint8_t wake
     cdef uint8_t cancelled      # each further park raises
     cdef uint8_t shield         # > 0: neither cancellation nor an interrupt ends a park
-    cdef uint8_t permit         # an unpark() that came before its park()
-    cdef uint8_t parked_low     # inside park()
+    cdef uint8_t permits        # Permits that came before anybody waited for them
+    cdef uint8_t parked_for     # the Permit it waits for
     cdef uint8_t joined         # somebody has taken, or is waiting for, the outcome
     cdef uint8_t started
     cdef object scheduler       # the one whose thread runs it

@@ -1,5 +1,4 @@
 """G: the record of one goroutine; see g.pxd for its states."""
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 
 from netpoll._runtime.timers cimport Timer, timer_init

@@ -29,23 +29,25 @@ GRACE = 5.0
 def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `main(*args, **kwargs)` as the main goroutine of this thread and return its result.
 
-    Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those that
-    have not ended after a grace period (5 s) are reported on stderr and left behind. Raises what main
-    raises; RuntimeError inside another run. Ctrl-C raises KeyboardInterrupt in main. One run a thread.
+    Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those
+    that have not ended after a grace period (5 s) are reported on stderr and left behind. Raises
+    what main raises; RuntimeError inside another run. Ctrl-C raises KeyboardInterrupt in main. One
+    run a thread.
 
     Source: go1.27 runtime/proc.go main.
     """
-    scheduler = ensure_scheduler()
-    scheduler.begin_run()
+    return ensure_scheduler().run(main, args, kwargs, _end_run)
+
+
+def _end_run(scheduler: Scheduler) -> None:
     try:
-        return main(*args, **kwargs)
-    finally:
         end(scheduler)
+    finally:
         _thread.__dict__.pop("end", None)
 
 
 def end(scheduler: Scheduler) -> None:
-    """Cancel every goroutine but main, wait for them, report those that stay, give everything back."""
+    """Cancel all goroutines but main, wait for them, report those that stay, give all back."""
     try:
         drain(scheduler)
     finally:
@@ -80,15 +82,22 @@ class _ThreadEnd:
         self.scheduler = scheduler
 
     def __del__(self) -> None:
-        if not self.scheduler.closed and not sys.is_finalizing():
+        if self.scheduler.closed or sys.is_finalizing():
+            return
+        if attached_scheduler() is self.scheduler:
             end(self.scheduler)
+        else:
+            # A forked child: the thread that forked drops what the parent's other threads had. It
+            # is not the main thread yet, which is who may set the wake-up descriptor.
+            _not_forked.append(self.scheduler)
 
 
 _thread = threading.local()
+_not_forked: list[Scheduler] = []
 
 
 def attached(scheduler: Scheduler) -> None:
-    """Note that this thread has a scheduler now: it owns it, and Ctrl-C goes to its main goroutine."""
+    """Note that this thread has a scheduler now: it owns it, Ctrl-C goes to its main goroutine."""
     _thread.end = _ThreadEnd(scheduler)
     _take_interrupts()
 
@@ -123,6 +132,8 @@ def _give_back_interrupts() -> None:
 
 
 def _after_fork() -> None:
+    while _not_forked:
+        _not_forked.pop().forget()
     scheduler = attached_scheduler()
     if scheduler is not None:
         scheduler.after_fork()
@@ -137,7 +148,8 @@ def end_child(goroutine: Goroutine, exception: BaseException | None) -> NoReturn
     """
     status = 0
     if isinstance(exception, SystemExit):
-        status = exception.code if isinstance(exception.code, int) else int(exception.code is not None)
+        code = exception.code
+        status = code if isinstance(code, int) else int(code is not None)
     elif exception is not None:
         status = 1
         report.unhandled(goroutine, exception)

@@ -14,7 +14,7 @@ Kernel facts:
 Source: go1.27 runtime/netpoll_epoll.go; epoll(7), eventfd(2).
 """
 from cpython.exc cimport PyErr_SetFromErrno
-from libc.errno cimport EBADF, EEXIST, EINTR, ENOENT, errno
+from libc.errno cimport EEXIST, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -44,7 +44,10 @@ cdef enum:
 
 
 cdef class EpollPoller(Poller):
-    """One epoll instance and one eventfd to break it. `wake` may be called from anywhere, the rest belongs to one thread."""
+    """One epoll instance and one eventfd to break it.
+
+    `wake` may be called from anywhere, the rest belongs to one thread.
+    """
 
     def __cinit__(self):
         self.epfd = self.event_fd = -1

@@ -9,7 +9,6 @@ from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
     MODE_READ,
     MODE_WRITE,
-    PD_NIL,
     POLL_CLOSING,
     POLL_OK,
     POLL_TIMEOUT,
@@ -24,9 +23,9 @@ from netpoll.errors import ClosedError, DeadlineExceeded
 cdef class PollDesc:
     """The readiness of one descriptor, which must be non-blocking and stays the caller's.
 
-    Edge-triggered: after a wait, read or write until the system says EAGAIN, then wait again. One waiter
-    a direction, RuntimeError for a second. Belongs to the thread that makes it. `close` before the
-    descriptor is closed; `with` does it.
+    Edge-triggered: after a wait, read or write until the system says EAGAIN, then wait again. One
+    waiter a direction, RuntimeError for a second. Belongs to the thread that makes it. `close`
+    before the descriptor is closed; `with` does it.
     """
 
     cdef CPollDesc *pd
@@ -59,10 +58,10 @@ cdef class PollDesc:
         self.wait(MODE_WRITE, timeout)
 
     cdef int wait(self, int mode, object timeout) except -1:
-        cdef Poller poller     # kept alive: its cache holds what is waited on
+        cdef Poller _poller    # kept alive: its cache holds what is waited on
         cdef int error
         cdef int64_t until = 0
-        if self.pd == NULL or self.poller.closed:
+        if self.pd == NULL or self.scheduler.closed:
             raise ClosedError()
         if get_scheduler() is not self.scheduler:
             raise RuntimeError("this descriptor is registered with the scheduler of another thread")
@@ -72,7 +71,7 @@ cdef class PollDesc:
             until = after(nanoseconds(timeout))
         if self.poller.closed:
             self.move()
-        poller = self.poller
+        _poller = self.poller
         self.waiting |= mode
         try:
             error = self.scheduler.wait_poll(self.pd, mode, until)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netpoll._runtime.scheduler import Goroutine
 
-_SIGNALS = tuple(signal.valid_signals())
+_SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 
 
 def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
@@ -36,7 +36,7 @@ def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
     hook = getattr(public, "excepthook", None) or excepthook
     try:
         hook(goroutine, exception)
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - whoever called must go on
         with contextlib.suppress(BaseException):  # standard error may be closed, or be no stream
             if hook is not excepthook:
                 excepthook(goroutine, exception)
@@ -67,16 +67,19 @@ def deadlock(goroutines: Iterable[Goroutine]) -> str:
     return f"all goroutines are asleep and nothing can wake them\n{dump(goroutines)}"
 
 
-def left_behind(goroutines: Iterable[Goroutine], grace: float, stream: TextIO | None = None) -> None:
+def left_behind(
+    goroutines: Iterable[Goroutine], grace: float, stream: TextIO | None = None
+) -> None:
     """Tell of goroutines that were cancelled when run() ended and did not end themselves."""
     stream = sys.stderr if stream is None else stream
     if stream is not None:
-        stream.write(f"netpoll: still running {grace:g} s after they were cancelled:\n{dump(goroutines)}\n")
+        stream.write(f"netpoll: still running {grace:g} s after they were cancelled:\n")
+        stream.write(f"{dump(goroutines)}\n")
         stream.flush()
 
 
 def handlers_installed() -> bool:
-    """Tell whether a Python signal handler of the program's own could still make something happen."""
+    """Tell whether a signal handler of the program's own could still make something happen."""
     known = {signal.default_int_handler, None}
     return any(
         callable(handler) and handler not in known and not getattr(handler, "netpoll_own", False)

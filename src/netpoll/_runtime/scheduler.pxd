@@ -34,6 +34,7 @@ cdef class Scheduler:
     cdef np_lock inbound_lock
     cdef bint blocked           # in a poll that blocks, or about to be
     cdef bint draining          # main waits for the others to end
+    cdef bint ending            # main has ended: a Ctrl-C waits until all is given back
     cdef readonly bint closed
     cdef readonly bint in_run
     cdef bint owns_signals      # runs on the thread that runs Python's signal handlers

@@ -22,14 +22,15 @@ Source: go1.27 runtime/proc.go (schedule, findRunnable, gopark, goready); tokio'
 """
 cimport cython
 from cpython.contextvars cimport PyContext_CopyCurrent, PyContext_Enter, PyContext_Exit
-from cpython.exc cimport PyErr_Clear, PyErr_Occurred, PyErr_SetInterrupt
+from cpython.exc cimport PyErr_SetInterrupt
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 import threading
 import weakref
+from types import GenericAlias
 
 from netpoll._runtime import report
 from netpoll._runtime.atomics cimport np_lock_acquire, np_lock_init, np_lock_release
@@ -74,15 +75,17 @@ from netpoll._runtime.netpoll cimport (
 )
 from netpoll._runtime.signals cimport SignalGate
 from netpoll._runtime.timers cimport TimerHeap, timer_disarm
-from netpoll._runtime.waitq cimport Waiter, dequeue, enqueue, leave
+from netpoll._runtime.waitq cimport Waiter, WaitQ, dequeue, enqueue, leave
 from netpoll.errors import Cancelled, DeadlockError, GoroutineCancelled
 
 PyGreenlet_Import()
 
 cdef extern from *:
     """
-    /* The scheduler of this thread: borrowed, the thread's dictionary owns it. */
-    static __thread void *np_scheduler = NULL;
+    /* The scheduler of this thread: borrowed, the thread's dictionary owns it. Looked at several times for
+     * each read and write; the initial-exec model makes that one instruction instead of a call, and its
+     * eight bytes come out of what the C library keeps for modules that are loaded late. */
+    static __thread void *np_scheduler __attribute__((tls_model("initial-exec"))) = NULL;
     """
     void *np_scheduler
 
@@ -117,6 +120,9 @@ cdef extern from "datastack.h":
     void np_datastack_begin()
 
 np_datastack_setup()
+
+cdef extern from "outermost.h":
+    int np_outermost(int (*body)() except -1) except -1
 
 cdef extern from "Python.h":
     ctypedef struct PyFrameObject:
@@ -157,7 +163,11 @@ cdef Scheduler attach():
     cdef Scheduler s = Scheduler()
     s.adopt_current()
     np_scheduler = <void *>s
-    lifecycle.attached(s)
+    try:
+        lifecycle.attached(s)
+    except BaseException:   # a Ctrl-C in the midst of it
+        s.shut()
+        raise
     return s
 
 
@@ -200,6 +210,14 @@ cdef void ready_list(GList *more) noexcept:
     while g != NULL:
         enqueue_runnable(g, False)
         g = pop(more)
+
+
+cdef void ready_all(WaitQ *queue) noexcept:
+    """Hand everybody in a queue what they wait for."""
+    cdef void *g = dequeue(queue, 1)
+    while g != NULL:
+        ready(g)
+        g = dequeue(queue, 1)
 
 
 # ---- the scheduler ---------------------------------------------------------------------------
@@ -393,7 +411,7 @@ cdef class Scheduler:
             g.state = G_RUNNING
         else:
             self.switch_to(next_g)
-        if g.interrupt is not None and g.wake == WAKE_READY:
+        if g.interrupt is not None and (g.wake == WAKE_READY or g.wake == WAKE_TIMEOUT):
             self.interrupt_later(g)
         return 0
 
@@ -597,11 +615,8 @@ cdef class Scheduler:
 
     cdef void finish(self, G g):
         """Hand over the outcome of a goroutine and forget it. Still in its own name: a finalizer may park."""
-        cdef void *joiner
         # One reference is the list's of all goroutines, one the caller's.
         cdef bint held = Py_REFCNT(<PyObject *>g) > 2
-        if held and g.given_name is None:
-            g.given_name = name_of(g)
         if <void *>g == self.main:
             # This process was forked by a goroutine that was not main, and that one has ended.
             from netpoll._runtime import lifecycle
@@ -613,18 +628,18 @@ cdef class Scheduler:
                 else:
                     g.joined = True
                     report.unhandled(g, g.exception)
+                    held = Py_REFCNT(<PyObject *>g) > 2     # by whom the hook gave it to
+        if held and g.given_name is None:
+            g.given_name = name_of(g)
         # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
         g.fn = g.args = g.kwargs = g.context = None
         if not held:
             g.result = g.exception = None
         g.state = G_DEAD
         self.timers.remove(&g.timer)
-        while True:
-            joiner = dequeue(&g.joiners, 1)
-            if joiner == NULL:
-                break
+        if g.joiners.first != NULL:
             g.joined = True
-            ready(joiner)
+            ready_all(&g.joiners)
         if self.draining and self.live <= 2:
             ready(self.main)
         g.greenlet = NULL   # the worker's again
@@ -675,13 +690,26 @@ cdef class Scheduler:
         """Return the main goroutine."""
         return <G>self.main
 
-    def begin_run(self):
-        """Turn the current goroutine into the main one of a `run`; RuntimeError if one is under way."""
+    def run(self, main, tuple args, dict kwargs, end):
+        """Call `main` as the main goroutine of a `run`, then `end` with this scheduler, whatever happens.
+
+        RuntimeError if a run is under way. Compiled, so that no Ctrl-C comes between the steps; one that
+        comes while it ends is raised afterwards.
+        """
+        cdef G g = <G>self.main
         if self.in_run:
             raise RuntimeError("run() is already running on this thread")
         if self.current != self.main:
             raise RuntimeError("run() from a goroutine other than main")
         self.in_run = True
+        try:
+            return main(*args, **kwargs)
+        finally:
+            self.ending = True
+            end(self)
+            if g.interrupt is not None:
+                exception, g.interrupt = g.interrupt, None
+                raise exception
 
     def wait_for_others(self, double grace):
         """Park main until every other goroutine has ended; False if some had not after `grace` seconds."""
@@ -733,7 +761,7 @@ cdef class Scheduler:
         self.current = NULL
         self.unlink(main)
 
-    def strand(self):
+    def strand(self, *, bint forked=False):
         """Let go of the goroutines that did not end, without unwinding them.
 
         Their stacks are leaked on purpose: a greenlet that is freed runs its `finally` blocks, and these
@@ -749,9 +777,13 @@ cdef class Scheduler:
                 g.on_strand(g.inside, g.inside_mode)
         for g in stranded:
             g.state = G_DEAD
+            g.cancelled = True
+            g.exception = Cancelled(f"{name_of(g)} was left behind")
             self.timers.remove(&g.timer)
             Py_INCREF(g)
             self.unlink(g)
+            if not forked:
+                ready_all(&g.joiners)   # on other threads; those of this one are stranded as well
         self.runq = self.inbound = GList(NULL, NULL, 0)
         self.runnext = NULL
 
@@ -759,7 +791,7 @@ cdef class Scheduler:
         """In the child: a fresh poller, and only the goroutine that forked."""
         cdef G g = <G>self.current
         cdef Poller parents = self.poller
-        self.strand()
+        self.strand(forked=True)
         self.main = self.current
         self.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
         self.outside = self.net_waiters = 0
@@ -769,9 +801,15 @@ cdef class Scheduler:
         self.owns_signals = True
         g.interrupt = None
 
+    def forget(self):
+        """In a forked child: close what belonged to a thread of the parent; its goroutines stay as they are."""
+        self.closed = True
+        self.poller.shut()
+        self.gate = None
+
     def interrupt(self, exception):
         """Raise `exception` in the main goroutine: at once if that is the caller, else at its park."""
-        if self.current == self.main:
+        if self.current == self.main and not self.ending:
             raise exception
         self.interrupt_main(exception)
 
@@ -780,6 +818,10 @@ cdef class Scheduler:
 
 def worker_body():
     """Run goroutines, one after the other, on one greenlet."""
+    np_outermost(serve)
+
+
+cdef int serve() except -1:
     cdef Scheduler s = <Scheduler>np_scheduler
     cdef void *g = s.assigned
     cdef PyObject *here
@@ -789,7 +831,7 @@ def worker_body():
         here = (<G>g).greenlet
         s.execute(g)    # `g` may be freed now
         if s.closed:
-            return
+            return 0
         g = s.find_runnable()
         if (<G>g).greenlet == NULL:
             (<G>g).greenlet = here
@@ -802,7 +844,7 @@ def worker_body():
             s.current = g
             PyGreenlet_SetParent(<PyGreenlet *>here, <PyGreenlet *>(<G>g).greenlet)
             Py_DECREF(<object>here)
-            return
+            return 0
         s.idle.append(<object>here)
         Py_DECREF(<object>here)
         s.switch_to(g)
@@ -871,7 +913,11 @@ cdef class Goroutine(G):
     """
 
     def __init__(self):
+        """Raise TypeError: a goroutine is made by `go`."""
         raise TypeError("a Goroutine is made by go()")
+
+    # For type checkers: a Goroutine[T] is one whose join returns a T.
+    __class_getitem__ = classmethod(GenericAlias)
 
     def __del__(self):
         if failed(self) and not self.joined:
@@ -923,8 +969,8 @@ cdef class Goroutine(G):
     def join(self, timeout=None):
         """Wait for the end; return the function's result or raise its exception.
 
-        Parks, for at most `timeout` seconds: TimeoutError after that. GoroutineCancelled if the goroutine
-        ended by its cancellation. RuntimeError when a goroutine joins itself. Any thread.
+        Parks, for at most `timeout` seconds: TimeoutError after that. GoroutineCancelled if the
+        goroutine ended by its cancellation. RuntimeError when a goroutine joins itself. Any thread.
         """
         cdef Scheduler s = get_scheduler()
         cdef G target = self
@@ -943,7 +989,8 @@ cdef class Goroutine(G):
     def cancel(self):
         """Make each further park of this goroutine raise Cancelled, the present one at once.
 
-        One that has not begun never will. Does not park; nothing happens to one that is done. Any thread.
+        One that has not begun never will. Does not park; nothing happens to one that is done. Any
+        thread.
         """
         cdef G g = self
         if g.state == G_DEAD or g.cancelled:
@@ -971,8 +1018,9 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
 def go(fn, /, *args, **kwargs):
     """Start `fn(*args, **kwargs)` as a goroutine of this thread and return it at once.
 
-    It begins when the caller parks or yields, after those started before it, in a copy of the caller's
-    contextvars context. Does not park. What it raises goes to whoever joins it, or to `excepthook`.
+    It begins when the caller parks or yields, after those started before it, in a copy of the
+    caller's contextvars context. Does not park. What it raises goes to whoever joins it, or to
+    `excepthook`.
 
     Source: go1.27 runtime/proc.go newproc.
     """
@@ -982,7 +1030,7 @@ def go(fn, /, *args, **kwargs):
 
 
 def current():
-    """Return the goroutine that calls; a thread that never started one is its own main goroutine."""
+    """Return the calling goroutine; a thread that never started one is its own main goroutine."""
     return current_g(get_scheduler())
 
 
@@ -1022,23 +1070,26 @@ def ensure_scheduler():
 
 # ---- for lowlevel and threads ----------------------------------------------------------------
 
-def park(timeout=None):
-    """Park the calling goroutine until `unpark`; return False if `timeout` seconds passed first.
+cdef enum Permit:
+    # Kept apart: a call on a thread takes no wake-up that was meant for park().
+    BY_UNPARK = 1
+    BY_CALL = 2
 
-    An `unpark` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
-    """
+
+cdef bint park_for(uint8_t permit, object timeout) except -1:
+    """Park until the permit is there and consume it; False if `timeout` seconds passed first."""
     cdef Scheduler s = get_scheduler()
     cdef G g = current_g(s)
-    if g.permit:
-        g.permit = False
+    if g.permits & permit:
+        g.permits &= ~permit
         return True
     s.check_pending(g)
-    if g.permit:
-        g.permit = False
+    if g.permits & permit:
+        g.permits &= ~permit
         return True
-    g.reason = "park"
+    g.reason = "park" if permit == BY_UNPARK else "a call on a thread"
     g.state = G_WAITING
-    g.parked_low = True
+    g.parked_for = permit
     if timeout is not None:
         s.timers.arm(&g.timer, after(nanoseconds(timeout)))
     s.outside += 1
@@ -1046,25 +1097,47 @@ def park(timeout=None):
         s.park(g)
     finally:
         s.outside -= 1
-        g.parked_low = False
+        g.parked_for = 0
         timer_disarm(&g.timer)
-    if g.permit:
-        g.permit = False
+    if g.permits & permit:
+        g.permits &= ~permit
         return True
     if g.wake == WAKE_TIMEOUT:
         return False
     s.raise_pending(g)
 
 
+cdef int give_permit(G g, uint8_t permit) except -1:
+    if g.state == G_DEAD:
+        return 0
+    g.permits |= permit
+    # What waits for something else finds it at its next park.
+    if g.parked_for & permit:
+        ready(<void *>g)
+    return 0
+
+
+def park(timeout=None):
+    """Park the calling goroutine until `unpark`; return False if `timeout` seconds passed first.
+
+    An `unpark` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
+    """
+    return park_for(BY_UNPARK, timeout)
+
+
 def unpark(Goroutine goroutine not None):
     """Wake a goroutine from `park`, or let its next `park` return at once. Any thread."""
-    cdef G g = goroutine
-    if g.state == G_DEAD:
-        return
-    g.permit = True
-    # Only a park() ends by a permit; what waits for something else finds it at its next park().
-    if g.parked_low:
-        ready(<void *>g)
+    give_permit(goroutine, BY_UNPARK)
+
+
+def await_call():
+    """Park until `call_done`, or a little less: the caller looks whether it is."""
+    park_for(BY_CALL, None)
+
+
+def call_done(Goroutine goroutine not None):
+    """Wake a goroutine from `await_call`. Any thread."""
+    give_permit(goroutine, BY_CALL)
 
 
 def on_interrupt(signum, frame):

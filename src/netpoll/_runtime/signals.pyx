@@ -71,14 +71,19 @@ cdef class SignalGate:
         """Give the pipe back, and the wake-up descriptor to whom it belonged."""
         if self.pd == NULL:
             return
-        self.poller.deregister(self.pd)
-        self.pd = NULL
         try:
-            earlier = signal.set_wakeup_fd(self.other)
-            if earlier != self.write_end:
-                signal.set_wakeup_fd(earlier)
+            owner = signal.set_wakeup_fd(-1)
+            if owner == self.write_end:
+                owner = self.other
+            if owner >= 0:
+                signal.set_wakeup_fd(owner)
         except BaseException as exception:
             PyErr_WriteUnraisable(exception)
+        # After a fork the poller is closed by now, and what is in the pipe is the parent's.
+        if not self.poller.closed:
+            self.drain()
+        self.poller.deregister(self.pd)
+        self.pd = NULL
         kernel.close(self.read_end)
         kernel.close(self.write_end)
         self.read_end = self.write_end = -1

@@ -23,10 +23,8 @@ of another kind is reported too, and the call fails with EINVAL.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EINVAL, errno
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy
-
-cimport netpoll._runtime.syscalls as syscalls
 
 
 cdef extern from "kernel.h" nogil:
@@ -81,7 +79,7 @@ cdef ssize_t number(object answer) noexcept:
         answer = -EINVAL
     cdef ssize_t value = answer
     if value < 0:
-        errno = <int>-value
+        errno = <int>-value   # no-cython-lint: it is C's own that is meant
         return -1
     return value
 

@@ -1,13 +1,13 @@
 """Functions that block, on threads of their own: what Go does with a system call that blocks.
 
-A job goes to an idle thread, or to a new one while there are fewer than MOST; a thread that has been idle
-for LINGER seconds leaves. The threads are daemons: a name server that does not answer does not hold up the
-end of the interpreter.
+A job goes to an idle thread, or to a new one while there are fewer than MOST; a thread that has
+been idle for LINGER seconds leaves. The threads are daemons: a name server that does not answer
+does not hold up the end of the interpreter.
 
     job        who takes it further
     queued     the thread that takes it, or nobody: its goroutine was cancelled before it began
     running    its thread, which wakes the goroutine at the end
-    abandoned  its thread; the goroutine was cancelled meanwhile, and what the function returns is dropped
+    abandoned  its thread; the goroutine was cancelled, and what the function returns is dropped
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from netpoll._runtime.scheduler import current, park, unpark
+from netpoll._runtime.scheduler import await_call, call_done, current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +46,12 @@ class _Job(Generic[T]):
     def run(self) -> None:
         try:
             self.result = self.context.run(self.call)
-        except BaseException as exception:
+        except BaseException as exception:  # noqa: BLE001 - the goroutine raises it
             self.exception = exception
         self.done = True
         waiter = self.waiter
         if waiter is not None:
-            unpark(waiter)
+            call_done(waiter)
 
     def outcome(self) -> T:
         if self.exception is not None:
@@ -87,7 +87,7 @@ class ThreadPool:
         try:
             threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True).start()
         except RuntimeError:
-            # The system has no thread for us. Those that exist will come to it; without any, it fails.
+            # The system has no thread for us. Those there are come to it; without any, it fails.
             with self._lock:
                 self._threads -= 1
                 if self._threads == 0:
@@ -119,7 +119,7 @@ _pool = ThreadPool()
 
 
 def _after_fork() -> None:
-    global _pool
+    global _pool  # noqa: PLW0603 - the one of this process
     _pool = ThreadPool()  # the threads stayed in the parent
 
 
@@ -129,8 +129,9 @@ os.register_at_fork(after_in_child=_after_fork)
 def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `fn(*args, **kwargs)` on a thread and return its result; parks, the others go on.
 
-    Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is cancelled,
-    the wait ends at once and the thread goes on alone; what fn then returns or raises is dropped.
+    Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is
+    cancelled, the wait ends at once and the thread goes on alone; what fn then returns or raises is
+    dropped.
 
     Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
     """
@@ -138,7 +139,7 @@ def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     _pool.submit(job)
     try:
         while not job.done:
-            park()
+            await_call()
     finally:
         job.waiter = None
     return job.outcome()

@@ -13,12 +13,13 @@ from netpoll.net.operror import wrap_error
 cdef class Conn:
     """One end of a stream connection; `with` closes it.
 
-    Any number of goroutines may use it at the same time: reads take turns, writes take turns, close wakes
-    both. What parks raises, besides what it says: OpError, ClosedError once closed, DeadlineExceeded,
-    and Cancelled.
+    Any number of goroutines may use it at the same time: reads take turns, writes take turns, close
+    wakes both. What parks raises, besides what it says: OpError, ClosedError once closed,
+    DeadlineExceeded, and Cancelled.
     """
 
     def __init__(self, FD fd not None, str network not None, bytes local, bytes remote):
+        """Take over a descriptor; local and remote are raw socket addresses."""
         self._fd = fd
         self.network = network
         self.local = local
@@ -38,14 +39,14 @@ cdef class Conn:
             raise self.failed("read", error) from error
 
     def readinto(self, buffer):
-        """Read into a writable buffer; return the number of bytes, 0 at the end of the stream. Parks."""
+        """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
         try:
             return self._fd.read_buffer(buffer)
         except OSError as error:
             raise self.failed("read", error) from error
 
     def write(self, data):
-        """Write all of a bytes-like object and return its length. Parks while the peer does not read.
+        """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 
         On an error `bytes_written` of the exception tells how many bytes the kernel took.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Write; send(2)
@@ -56,7 +57,7 @@ cdef class Conn:
             raise self.failed("write", error) from error
 
     def writev(self, buffers):
-        """Write all of several bytes-like objects, gathered by the kernel; return the bytes. Parks as write.
+        """Write all of several bytes-like objects, gathered; return how many bytes. Parks as write.
 
         Source: go1.27 internal/poll/writev.go; sendmsg(2)
         """
@@ -66,7 +67,7 @@ cdef class Conn:
             raise self.failed("write", error) from error
 
     def makefile(self, mode="r", buffering=-1, *, encoding=None, errors=None, newline=None):
-        """Return a file object that reads from or writes to this connection, as socket.makefile does.
+        """Return a file that reads from or writes to this connection, as socket.makefile does.
 
         For one goroutine at a time. Closing the file leaves the connection open.
         """
@@ -76,18 +77,18 @@ cdef class Conn:
     # -- the end
 
     def close(self):
-        """Close; whoever reads or writes gets ClosedError at once. Does not park. Again: does nothing."""
+        """Close; who reads or writes gets ClosedError at once. Never parks; again: does nothing."""
         self._fd.close()
 
     def close_read(self):
-        """Shut down the reading side: reads return b"" from now on. Does not park. shutdown(2)"""
+        """Shut down the reading side: a read that finds nothing returns b"". Does not park."""
         try:
             self._fd.shutdown(0)
         except OSError as error:
             raise self.failed("close", error) from error
 
     def close_write(self):
-        """Shut down the writing side: the peer reads the end of the stream after what was written. Does not park."""
+        """Shut down the writing side: the peer reads the end of the stream. Does not park."""
         try:
             self._fd.shutdown(1)
         except OSError as error:
@@ -107,7 +108,7 @@ cdef class Conn:
     # -- limits
 
     def set_deadline(self, when):
-        """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for no deadline.
+        """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
 
         It stays until it is set anew, and wakes who waits. Does not park.
         """
@@ -131,7 +132,7 @@ cdef class Conn:
             raise self.failed("set", error) from error
 
     def settimeout(self, seconds):
-        """Limit each later read and write to `seconds`; None for no limit, 0 to fail rather than wait."""
+        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait."""
         self._fd.settimeout(seconds)
 
     def gettimeout(self):

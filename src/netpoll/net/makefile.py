@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from netpoll.net.conn import Conn  # which imports this file
 
-    Buffered = io.BufferedRWPair | io.BufferedReader | io.BufferedWriter
+Buffered = io.BufferedRWPair | io.BufferedReader | io.BufferedWriter
 
 
 def makefile(

@@ -103,7 +103,8 @@ def _literals(row: Network, host: str) -> list[tuple[str, str]]:
     canonical = ip.canonical(address)
     if canonical is None:
         return []
-    if canonical == ip.ANY[AF_INET6] and row.family == AF_UNSPEC:
-        # There are machines that can listen on "::" and yet have no IPv6 to dial it by.
+    if canonical == ip.ANY[AF_INET6]:
+        # What a listener for both families shows as its address. On IPv4 alone it means the same,
+        # and there are machines that can listen on "::" and yet have no IPv6 to dial it by.
         return [(canonical, scope), (ip.ANY[AF_INET], "")]
     return [(canonical, scope)]

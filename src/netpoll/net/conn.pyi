@@ -1,0 +1,162 @@
+from collections.abc import Iterable
+from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
+from typing import Literal, Self, TypeAlias, overload
+
+from typing_extensions import Buffer, disjoint_base
+
+from netpoll._poll.fd import FD
+from netpoll.net.addr import InternetAddr
+from netpoll.net.makefile import ConnFile
+
+_Text: TypeAlias = Literal["", "r", "w", "rw", "wr"]
+_Reads: TypeAlias = Literal["b", "rb", "br"]
+_Writes: TypeAlias = Literal["wb", "bw"]
+_ReadsAndWrites: TypeAlias = Literal["rwb", "rbw", "wrb", "wbr", "brw", "bwr"]
+
+@disjoint_base
+class Conn:
+    """One end of a stream connection; `with` closes it.
+
+    Any number of goroutines may use it at the same time: reads take turns, writes take turns, close
+    wakes both. What parks raises, besides what it says: OpError, ClosedError once closed,
+    DeadlineExceeded, and Cancelled.
+    """
+
+    def __init__(self, fd: FD, network: str, local: bytes | None, remote: bytes | None) -> None:
+        """Take over a descriptor; local and remote are raw socket addresses."""
+
+    @property
+    def _fd(self) -> FD: ...
+    @property
+    def network(self) -> str: ...
+    def read(self, n: int = 65536) -> bytes:
+        """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
+
+        n of 0 returns b"" at once; ValueError if n is negative.
+        Source: go1.27 internal/poll/fd_unix.go (*FD).Read; recv(2)
+        """
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
+
+    def write(self, data: Buffer) -> int:
+        """Write all of a bytes-like object; return its length. Parks while the peer does not read.
+
+        On an error `bytes_written` of the exception tells how many bytes the kernel took.
+        Source: go1.27 internal/poll/fd_unix.go (*FD).Write; send(2)
+        """
+
+    def writev(self, buffers: Iterable[Buffer]) -> int:
+        """Write all of several bytes-like objects, gathered; return how many bytes. Parks as write.
+
+        Source: go1.27 internal/poll/writev.go; sendmsg(2)
+        """
+
+    @overload
+    def makefile(
+        self,
+        mode: _Text = "r",
+        buffering: int = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> TextIOWrapper:
+        """Return a file that reads from or writes to this connection, as socket.makefile does.
+
+        For one goroutine at a time. Closing the file leaves the connection open.
+        """
+
+    @overload
+    def makefile(  # type: ignore[overload-overlap]  # an int that is no literal is not 0
+        self,
+        mode: _Reads | _Writes | _ReadsAndWrites,
+        buffering: Literal[0],
+        *,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+    ) -> ConnFile: ...
+    @overload
+    def makefile(
+        self,
+        mode: _Reads,
+        buffering: int = -1,
+        *,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+    ) -> BufferedReader: ...
+    @overload
+    def makefile(
+        self,
+        mode: _Writes,
+        buffering: int = -1,
+        *,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+    ) -> BufferedWriter: ...
+    @overload
+    def makefile(
+        self,
+        mode: _ReadsAndWrites,
+        buffering: int = -1,
+        *,
+        encoding: None = None,
+        errors: None = None,
+        newline: None = None,
+    ) -> BufferedRWPair: ...
+    @overload
+    def makefile(
+        self,
+        mode: str,
+        buffering: int = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> TextIOWrapper | ConnFile | BufferedReader | BufferedWriter | BufferedRWPair: ...
+    def close(self) -> None:
+        """Close; who reads or writes gets ClosedError at once. Never parks; again: does nothing."""
+
+    def close_read(self) -> None:
+        """Shut down the reading side: reads return b"" from now on. Does not park."""
+
+    def close_write(self) -> None:
+        """Shut down the writing side: the peer reads the end of the stream. Does not park."""
+
+    @property
+    def closed(self) -> bool:
+        """True once `close` was called."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def set_deadline(self, when: float | None) -> None:
+        """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
+
+        It stays until it is set anew, and wakes who waits. Does not park.
+        """
+
+    def set_read_deadline(self, when: float | None) -> None:
+        """Make reads fail from `when` on; as set_deadline."""
+
+    def set_write_deadline(self, when: float | None) -> None:
+        """Make writes fail from `when` on; as set_deadline."""
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait."""
+
+    def gettimeout(self) -> float | None:
+        """Return the timeout in seconds, None if there is none."""
+
+    def fileno(self) -> int:
+        """Return the descriptor's number, which stays the connection's. ClosedError."""
+
+    @property
+    def local_addr(self) -> InternetAddr:
+        """This end's address."""
+
+    @property
+    def remote_addr(self) -> InternetAddr:
+        """The peer's address."""

@@ -1,0 +1,283 @@
+"""lowlevel.park and unpark: a binary semaphore for each goroutine."""
+
+import threading
+import time
+
+import pytest
+
+from netpoll import Goroutine, blocking, current, go, gosched, lowlevel, sleep
+from netpoll.lowlevel import park, unpark
+from tests.running import Outcome, in_run, on_thread, pair, parked
+
+
+@in_run
+def test_park_waits_for_unpark() -> None:
+    goroutine = parked(go(park))
+    gosched()
+    assert not goroutine.done
+    unpark(goroutine)
+    assert goroutine.join() is True
+
+
+@in_run
+def test_an_unpark_that_came_first_is_kept() -> None:
+    unpark(current())
+    assert park() is True
+
+
+@in_run
+def test_many_unparks_are_one() -> None:
+    for _ in range(5):
+        unpark(current())
+    assert park() is True
+    assert park(0.001) is False
+
+
+@in_run
+def test_a_goroutine_may_be_unparked_before_it_begins() -> None:
+    goroutine = go(park)
+    unpark(goroutine)
+    assert goroutine.join() is True
+
+
+@in_run
+def test_a_permit_is_consumed_without_parking() -> None:
+    seen: list[str] = []
+    go(seen.append, "another")
+    unpark(current())
+    park()
+    assert seen == []
+
+
+@in_run
+def test_park_gives_up_after_its_timeout() -> None:
+    begin = time.monotonic()
+    assert park(0.005) is False
+    assert time.monotonic() - begin >= 0.005
+
+
+@pytest.mark.parametrize("timeout", [0, -1, -1e300, 5e-324])
+@in_run
+def test_park_with_no_time_left_looks_once(timeout: float) -> None:
+    assert park(timeout) is False
+    unpark(current())
+    assert park(timeout) is True
+
+
+@in_run
+def test_park_with_endless_time_waits() -> None:
+    for timeout in (1e300, float("inf")):
+        goroutine = parked(go(park, timeout))
+        unpark(goroutine)
+        assert goroutine.join() is True
+
+
+@in_run
+def test_a_timeout_of_park_does_not_fire_later() -> None:
+    goroutine = parked(go(park, 0.002))
+    unpark(goroutine)
+    assert goroutine.join() is True
+    unpark(current())
+    assert park(0.002) is True
+    assert park(0.001) is False
+
+
+@in_run
+def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
+    for i in range(50):
+        got: list[bool] = []
+
+        def work() -> None:
+            got.append(park(0.0002))  # noqa: B023 - joined at once
+            if not got[-1]:
+                got.append(park(5))  # noqa: B023
+
+        goroutine = parked(go(work))
+        end = time.monotonic() + 0.00018 + 0.000001 * i
+        while time.monotonic() < end:
+            pass
+        unpark(goroutine)
+        goroutine.join()
+        assert got in ([True], [False, True])
+
+
+@in_run
+def test_what_waits_for_something_else_is_not_woken() -> None:
+    with pair() as (one, two):
+        for wait in (lambda: sleep(0.003), lambda: go(sleep, 0.003).join(), lambda: one.read_bytes(1)):
+            goroutine = parked(go(wait))
+            before = goroutine.state
+            unpark(goroutine)
+            gosched()
+            assert goroutine.state == before
+            if before == "waiting: read":
+                two.write(b"x")
+            goroutine.join()
+
+
+def sleeping() -> None:
+    sleep(0.001)
+
+
+def calling() -> None:
+    blocking(time.sleep, 0.001)
+
+
+def joining() -> None:
+    go(sleep, 0.001).join()
+
+
+def reading() -> None:
+    with pair() as (one, two):
+        reader = parked(go(one.read_bytes, 1))
+        two.write(b"x")
+        reader.join()
+
+
+@pytest.mark.parametrize("wait", [sleeping, calling, joining, reading, gosched])
+@in_run
+def test_a_permit_outlives_other_waits(wait) -> None:  # type: ignore[no-untyped-def]
+    def work() -> bool:
+        wait()
+        return park(0)
+
+    goroutine = parked(go(work)) if wait is not gosched else go(work)
+    unpark(goroutine)
+    assert goroutine.join() is True
+
+
+@pytest.mark.parametrize("wait", [sleeping, calling, joining, reading, gosched])
+@in_run
+def test_other_waits_leave_no_permit(wait) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(5):
+        wait()
+        assert park(0) is False
+
+
+@in_run
+def test_a_call_on_a_thread_that_is_over_at_once_leaves_no_permit() -> None:
+    for _ in range(50):
+        blocking(int)
+        assert park(0) is False
+
+
+@in_run
+def test_unpark_of_what_is_done_does_nothing() -> None:
+    goroutine = go(int)
+    goroutine.join()
+    unpark(goroutine)
+    assert goroutine.done
+
+
+@in_run
+def test_unpark_wants_a_goroutine() -> None:
+    for other in (None, 3, object()):
+        with pytest.raises(TypeError):
+            unpark(other)  # type: ignore[arg-type]
+
+
+@in_run
+def test_park_wants_a_number_of_seconds() -> None:
+    with pytest.raises(TypeError):
+        park("1")  # type: ignore[arg-type]
+    assert go(int).join() == 0
+
+
+@in_run
+def test_goroutines_hand_a_turn_round_in_a_ring() -> None:
+    turns: list[int] = []
+    ring: list[Goroutine] = []
+
+    def take_turns(i: int) -> None:
+        for _ in range(3):
+            park()
+            turns.append(i)
+            unpark(ring[(i + 1) % len(ring)])
+
+    ring.extend(go(take_turns, i) for i in range(10))
+    unpark(ring[0])
+    for each in ring:
+        each.join()
+    assert turns == list(range(10)) * 3
+
+
+# ---- from other threads
+
+
+@in_run
+def test_another_thread_may_unpark() -> None:
+    for _ in range(20):
+        goroutine = parked(go(park))
+        thread = Outcome(unpark, goroutine)
+        thread.start()
+        assert goroutine.join() is True
+        thread.result()
+
+
+@in_run
+def test_a_thread_without_a_scheduler_gets_none_by_unparking() -> None:
+    from netpoll._runtime.scheduler import attached_scheduler
+
+    goroutine = parked(go(park))
+
+    def thread() -> object:
+        unpark(goroutine)
+        return attached_scheduler()
+
+    assert on_thread(thread) is None
+    assert goroutine.join() is True
+
+
+def test_two_threads_never_miss_the_other_s_unpark() -> None:
+    turns = 500
+    mains: list[Goroutine] = []
+    both = threading.Barrier(2)
+
+    def bounce(me: int) -> int:
+        mains.append(current())
+        both.wait()
+        other = mains[mains.index(current()) - 1]
+        for _ in range(turns):
+            unpark(other)
+            assert park(10) is True
+        unpark(other)
+        return me
+
+    threads = [Outcome(bounce, i) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    assert [thread.result() for thread in threads] == [0, 1]
+
+
+def test_unparks_of_many_threads_reach_many_goroutines() -> None:
+    rounds = 10
+    goroutines: list[Goroutine] = []
+    ready = threading.Event()
+
+    def count() -> int:
+        return sum(park(10) for _ in range(rounds))
+
+    def main() -> list[int]:
+        goroutines.extend(go(count) for _ in range(10))
+        ready.set()
+        return [goroutine.join() for goroutine in goroutines]
+
+    def unpark_all(step: int) -> None:
+        ready.wait()
+        while not all(goroutine.done for goroutine in goroutines):
+            for goroutine in goroutines[::step]:
+                unpark(goroutine)
+
+    thread = Outcome(main)
+    thread.start()
+    unparking = [Outcome(unpark_all, step) for step in (1, -1)]
+    for each in unparking:
+        each.start()
+    assert thread.result() == [rounds] * 10
+    for each in unparking:
+        each.result()
+
+
+def test_the_public_names_are_these() -> None:
+    public = {name for name in vars(lowlevel) if not name.startswith("_")}
+    assert public == {"PollDesc", "park", "unpark"}

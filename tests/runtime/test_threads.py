@@ -1,0 +1,301 @@
+"""blocking: functions that block run on threads, and the goroutines go on."""
+
+import contextvars
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import netpoll
+from netpoll import GoroutineCancelled, blocking, go, gosched, sleep
+from netpoll._runtime import threads
+from netpoll._runtime.threads import ThreadPool
+from tests.running import in_run, on_thread, pair, parked
+
+
+class Wrong(Exception):
+    pass
+
+
+@pytest.fixture
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPool]:
+    """Put a pool of two threads, which leave soon, in the place of the real one."""
+    pool = ThreadPool(most=2, linger=0.01)
+    monkeypatch.setattr(threads, "_pool", pool)
+    yield pool
+    end = time.monotonic() + 5
+    while pool._threads:
+        assert time.monotonic() < end, "the threads of the pool do not leave"
+        time.sleep(0.001)
+
+
+@in_run
+def test_it_returns_what_the_function_returns() -> None:
+    assert blocking(lambda *args, **kwargs: (args, kwargs), 1, fn=2) == ((1,), {"fn": 2})
+
+
+@in_run
+def test_it_raises_what_the_function_raises() -> None:
+    wrong = Wrong()
+
+    def fail() -> None:
+        raise wrong
+
+    with pytest.raises(Wrong) as caught:
+        blocking(fail)
+    assert caught.value is wrong
+    assert caught.traceback[-1].name == "fail"
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+@in_run
+def test_it_raises_what_is_no_usual_exception(kind: type[BaseException]) -> None:
+    def fail() -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        blocking(fail)
+    assert blocking(int) == 0
+
+
+@in_run
+def test_the_function_runs_on_another_thread() -> None:
+    assert blocking(threading.get_ident) != threading.get_ident()
+    assert blocking(lambda: threading.current_thread().daemon)
+
+
+@in_run
+def test_the_others_go_on_meanwhile() -> None:
+    stop = threading.Event()
+    caller = parked(go(blocking, stop.wait))
+    assert caller.state == "waiting: a call on a thread"
+    with pair() as (one, two):
+        reader = parked(go(one.read_bytes, 1))
+        two.write(b"x")
+        assert reader.join() == b"x"
+    assert not caller.done
+    stop.set()
+    assert caller.join() is True
+
+
+@in_run
+def test_twenty_sleeps_take_the_time_of_one() -> None:
+    begin = time.monotonic()
+    for each in [go(blocking, time.sleep, 0.05) for _ in range(20)]:
+        each.join()
+    assert 0.05 <= time.monotonic() - begin < 0.5
+
+
+def test_it_works_without_run_and_on_any_thread() -> None:
+    assert blocking(lambda: 1) == 1
+    assert on_thread(blocking, lambda: 2) == 2
+
+
+@in_run
+def test_a_function_on_a_thread_may_use_goroutines_of_its_own(small_pool: ThreadPool) -> None:
+    def work() -> int:
+        return go(blocking, lambda: go(lambda: 3).join()).join()
+
+    assert blocking(work) == 3
+
+
+@in_run
+def test_a_hundred_goroutines_call_a_hundred_times() -> None:
+    def work(i: int) -> int:
+        return sum(blocking(lambda: i) for _ in range(10))
+
+    assert sum(each.join() for each in [go(work, i) for i in range(50)]) == 12250
+
+
+@in_run
+def test_the_context_is_carried_there() -> None:
+    var: contextvars.ContextVar[int] = contextvars.ContextVar("var")
+    var.set(1)
+    assert blocking(var.get) == 1
+
+
+# ---- cancellation
+
+
+@in_run
+def test_a_cancelled_wait_ends_at_once_and_the_thread_goes_on_alone() -> None:
+    begun, stop, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        stop.wait()
+        ended.set()
+
+    caller = parked(go(blocking, work))
+    begun.wait()
+    caller.cancel()
+    with pytest.raises(GoroutineCancelled):
+        caller.join()
+    stop.set()
+    assert ended.wait(5)
+
+
+@in_run
+def test_what_an_abandoned_function_raises_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
+    begun, stop = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        stop.wait()
+        raise Wrong
+
+    caller = parked(go(blocking, work))
+    begun.wait()
+    caller.cancel()
+    with pytest.raises(GoroutineCancelled):
+        caller.join()
+    stop.set()
+    assert blocking(int) == 0
+    assert capfd.readouterr().err == ""
+
+
+@in_run
+def test_a_function_that_has_not_begun_when_its_caller_is_cancelled_never_does(
+    small_pool: ThreadPool,
+) -> None:
+    seen: list[int] = []
+    stop = threading.Event()
+    busy = [parked(go(blocking, stop.wait)) for _ in range(2)]
+    waiting = [parked(go(blocking, seen.append, i)) for i in range(3)]
+    waiting[1].cancel()
+    with pytest.raises(GoroutineCancelled):
+        waiting[1].join()
+    stop.set()
+    for each in (*busy, waiting[0], waiting[2]):
+        each.join()
+    assert seen == [0, 2]
+
+
+@in_run
+def test_a_result_that_is_there_is_not_lost_to_a_cancellation() -> None:
+    for _ in range(20):
+        caller = parked(go(blocking, lambda: 7))
+        time.sleep(0.0005)
+        caller.cancel()
+        try:
+            assert caller.join() == 7
+        except GoroutineCancelled:
+            continue
+
+
+# ---- the pool
+
+
+@in_run
+def test_a_pool_has_no_more_threads_than_it_may(small_pool: ThreadPool) -> None:
+    most = 0
+    at_work = 0
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal most, at_work
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        time.sleep(0.001)
+        with lock:
+            at_work -= 1
+
+    for each in [go(blocking, work) for _ in range(20)]:
+        each.join()
+    assert most == 2
+
+
+@in_run
+def test_calls_are_served_in_their_order(small_pool: ThreadPool) -> None:
+    seen: list[int] = []
+    stop = threading.Event()
+    busy = [parked(go(blocking, stop.wait)) for _ in range(2)]
+    waiting = [parked(go(blocking, seen.append, i)) for i in range(20)]
+    stop.set()
+    for each in busy + waiting:
+        each.join()
+    assert sorted(seen) == list(range(20))
+    assert all(abs(seen.index(i) - i) <= 1 for i in range(20))
+
+
+@in_run
+def test_an_idle_thread_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = ThreadPool(linger=0.5)
+    monkeypatch.setattr(threads, "_pool", pool)
+    for _ in range(20):
+        blocking(int)
+        while not pool._idle:
+            time.sleep(0.0001)
+        assert pool._threads == 1
+
+
+@in_run
+def test_a_pool_shrinks_when_there_is_nothing_to_do(small_pool: ThreadPool) -> None:
+    for _ in range(3):
+        blocking(int)
+        end = time.monotonic() + 5
+        while small_pool._threads:
+            assert time.monotonic() < end
+            sleep(0.001)
+
+
+@in_run
+def test_a_call_at_the_moment_at_which_a_thread_leaves_is_served(small_pool: ThreadPool) -> None:
+    for i in range(20):
+        blocking(int)
+        sleep(0.0095 + 0.00005 * i)
+        assert go(blocking, lambda: 1).join(5) == 1
+
+
+@in_run
+def test_without_a_thread_to_be_had_the_call_fails(
+    small_pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError, match="start new thread"):
+            blocking(int)
+    assert blocking(int) == 0
+
+
+@in_run
+def test_where_there_are_some_threads_already_no_more_are_needed(
+    small_pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    stop = threading.Event()
+    busy = parked(go(blocking, stop.wait))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        waiting = parked(go(blocking, int))
+        gosched()
+        stop.set()
+        assert waiting.join() == 0
+    busy.join()
+
+
+@in_run
+def test_a_call_keeps_nothing_alive_when_it_is_over() -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    before = sys.getrefcount(thing)
+    assert blocking(lambda _: None, thing) is None
+    with pytest.raises(TypeError):
+        blocking(len, thing)
+    sleep(0.001)
+    blocking(int)  # the thread that had it has something else now
+    assert sys.getrefcount(thing) <= before + 1
+
+
+def test_it_is_public() -> None:
+    assert netpoll.blocking is blocking

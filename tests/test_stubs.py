@@ -1,0 +1,77 @@
+"""The stubs: one beside each compiled module, and what they say is what is there."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
+from operator import attrgetter
+from pathlib import Path
+from typing import assert_type, get_args, get_origin
+
+import pytest
+
+import netpoll
+from netpoll import Goroutine, go, net
+from netpoll.net.makefile import ConnFile
+from tests.running import in_run
+
+PACKAGE = Path(netpoll.__file__).parent
+STUBS = sorted(PACKAGE.rglob("*.pyi"))
+
+
+def module_of(path: Path) -> str:
+    """Return the dotted name of the module that a stub or a compiled file is of."""
+    place = path.parent.relative_to(PACKAGE.parent)
+    return ".".join([*place.parts, path.name.partition(".")[0]])
+
+
+def documented(node: ast.Module | ast.ClassDef, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the dotted path and the docstring of each class and function that has one."""
+    for item in node.body:
+        if isinstance(item, ast.ClassDef | ast.FunctionDef):
+            text = ast.get_docstring(item)
+            if text is not None:
+                yield above + item.name, text
+        if isinstance(item, ast.ClassDef):
+            yield from documented(item, f"{item.name}.")
+
+
+def test_each_compiled_module_has_a_stub_beside_it() -> None:
+    assert {module_of(stub) for stub in STUBS} == {module_of(so) for so in PACKAGE.rglob("*.so")}
+
+
+def test_type_checkers_are_told_that_there_are_types() -> None:
+    assert (PACKAGE / "py.typed").read_bytes() == b""
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=module_of)
+def test_a_docstring_is_that_of_the_module_itself(stub: Path) -> None:
+    module = importlib.import_module(module_of(stub))
+    said = dict(documented(ast.parse(stub.read_text(encoding="utf-8"))))
+    assert said == {path: inspect.cleandoc(attrgetter(path)(module).__doc__) for path in said}
+
+
+def test_a_goroutine_can_be_subscripted() -> None:
+    assert get_origin(Goroutine[int]) is Goroutine
+    assert get_args(Goroutine[int]) == (int,)
+
+
+@in_run
+def test_the_result_of_join_has_the_type_that_the_function_returns() -> None:
+    assert assert_type(go(len, "abc").join(), int) == 3
+
+
+@in_run
+def test_makefile_returns_the_type_that_its_mode_is_said_to_give() -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        conn = net.dial("tcp", str(listener.local_addr))
+    with conn:
+        assert type(assert_type(conn.makefile(), TextIOWrapper)) is TextIOWrapper
+        assert type(assert_type(conn.makefile("rw"), TextIOWrapper)) is TextIOWrapper
+        assert type(assert_type(conn.makefile("rb"), BufferedReader)) is BufferedReader
+        assert type(assert_type(conn.makefile("rb", 9), BufferedReader)) is BufferedReader
+        assert type(assert_type(conn.makefile("bw"), BufferedWriter)) is BufferedWriter
+        assert type(assert_type(conn.makefile("rwb"), BufferedRWPair)) is BufferedRWPair
+        assert type(assert_type(conn.makefile("rb", 0), ConnFile)) is ConnFile
+        assert type(assert_type(conn.makefile("wb", 0), ConnFile)) is ConnFile
