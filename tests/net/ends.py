@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -44,6 +44,12 @@ def echo(conn: net.TCPConn) -> None:
     with conn:
         while data := conn.read(4096):
             conn.write(data)
+
+
+def forgiving_echo(conn: net.TCPConn) -> None:
+    """Send everything back until the peer ends its stream, in whatever way."""
+    with suppress(ConnectionError):
+        echo(conn)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netpoll import Cancelled, ClosedError, GoroutineCancelled, blocking, go, net
+from netpoll import Cancelled, ClosedError, Goroutine, GoroutineCancelled, blocking, go, net
 from tests.net.ends import (
     EVERY_MOMENT,
     MORE_THAN_FITS,
@@ -91,7 +91,8 @@ def test_data_is_read_into_any_writable_buffer() -> None:
 def test_a_buffer_that_cannot_be_filled_is_refused_and_takes_nothing() -> None:
     with connected() as (near, far):
         far.write(b"x")
-        for buffer in (b"read-only", memoryview(bytearray(8))[::2], "text", 4):
+        buffers: list[Any] = [b"read-only", memoryview(bytearray(8))[::2], "text", 4]
+        for buffer in buffers:
             with pytest.raises((BufferError, TypeError)):
                 near.readinto(buffer)
         assert near.read(1) == b"x"
@@ -116,7 +117,8 @@ def test_a_buffer_that_is_being_filled_cannot_be_resized() -> None:
 def test_anything_that_has_bytes_is_written() -> None:
     with connected() as (near, far), mmap.mmap(-1, 4) as mapped:
         mapped[:] = b"mmap"
-        for data in (b"bytes", bytearray(b"array"), memoryview(b"view"), array("b", [1, 2]), mapped):
+        kinds = (b"bytes", bytearray(b"array"), memoryview(b"view"), array("b", [1, 2]), mapped)
+        for data in kinds:
             size = len(memoryview(data).cast("B"))
             assert near.write(data) == size
             assert read_exactly(far, size) == bytes(memoryview(data))
@@ -125,7 +127,8 @@ def test_anything_that_has_bytes_is_written() -> None:
 @in_run
 def test_what_has_no_bytes_is_refused_and_nothing_is_written() -> None:
     with connected() as (near, far):
-        for data in ("text", 5, None, [b"x"]):
+        wrong: list[Any] = ["text", 5, None, [b"x"]]
+        for data in wrong:
             with pytest.raises(TypeError):
                 near.write(data)
             with pytest.raises(TypeError):
@@ -153,7 +156,8 @@ def test_many_buffers_are_written_as_one() -> None:
     buffers = [bytes([number % 251]) * (number % 7) for number in range(5000)]
     with connected() as (near, far):
         assert near.writev(buffers) == sum(map(len, buffers))
-        assert near.writev(iter([b"of ", bytearray(b"any "), memoryview(b"kind")])) == 11
+        more: list[Any] = [b"of ", bytearray(b"any "), memoryview(b"kind")]
+        assert near.writev(iter(more)) == 11
         near.close()
         assert read_all(far) == b"".join(buffers) + b"of any kind"
 
@@ -278,11 +282,11 @@ def test_a_close_of_the_peer_wakes_a_blocked_read() -> None:
 @in_run
 def test_each_of_many_who_are_blocked_hears_of_the_close() -> None:
     with connected() as (near, _):
-        blocked = [parked(go(near.read)) for _ in range(4)]
+        blocked: list[Goroutine] = [parked(go(near.read)) for _ in range(4)]
         blocked += [parked(go(near.write, MORE_THAN_FITS)) for _ in range(4)]
         near.close()
         for goroutine in blocked:
-            with pytest.raises(ClosedError, match="^(read|write) tcp .*->.*: use of closed"):
+            with pytest.raises(ClosedError, match=r"^(read|write) tcp .*->.*: use of closed"):
                 goroutine.join(5)
 
 

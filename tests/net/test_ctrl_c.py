@@ -43,12 +43,15 @@ def main():
     address = "127.0.0.1:0"
     before = descriptors()
     while True:
+        interrupted = False
         try:
             netpoll.run(serve, address)
         except KeyboardInterrupt:
-            print("interrupted", begun, begun - ended, descriptors() - before, flush=True)
-            if input() != "again":
-                break
+            interrupted = True
+        assert interrupted  # out of the block: the exception keeps alive what it went through
+        print("interrupted", begun, begun - ended, descriptors() - before, flush=True)
+        if input() != "again":
+            break
 
 main()
 """

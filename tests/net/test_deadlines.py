@@ -1,4 +1,4 @@
-"""Deadlines and timeouts of connections: sticky, per direction, never early, and what they cut off."""
+"""Deadlines and timeouts: sticky, per direction, never early, and what they cut off."""
 
 import math
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from tests.net.ends import (
     MORE_THAN_FITS,
     connected,
     echo,
+    forgiving_echo,
     read_all,
     read_exactly,
     serving,
@@ -140,7 +141,7 @@ def test_a_stream_without_end_is_cut_off_at_the_deadline_and_not_before(seconds:
             with net.dial("tcp", str(listener.addr)) as conn:
                 begin = monotonic()
                 setter(conn, begin + seconds)
-                with pytest.raises(DeadlineExceeded):  # noqa: PT012 - which read is not known
+                with pytest.raises(DeadlineExceeded):
                     while conn.read():
                         pass
                 assert seconds <= monotonic() - begin < seconds + 1
@@ -200,7 +201,7 @@ def test_what_is_no_number_is_refused_and_changes_nothing() -> None:
             with pytest.raises(ValueError, match="NaN"):
                 setter(math.nan)
             with pytest.raises(TypeError):
-                setter("soon")
+                setter("soon")  # type: ignore[arg-type]
         far.write(b"x")
         with pytest.raises(DeadlineExceeded):
             near.read()
@@ -298,7 +299,7 @@ def test_a_timeout_that_is_none_is_refused_and_changes_nothing() -> None:
             with pytest.raises(ValueError, match="timeout"):
                 near.settimeout(wrong)
         with pytest.raises(TypeError):
-            near.settimeout("soon")
+            near.settimeout("soon")  # type: ignore[arg-type]
         assert near.gettimeout() == 7
 
 
@@ -333,16 +334,15 @@ def test_the_peer_gets_as_many_bytes_as_the_error_says(
     limit: Callable[[net.TCPConn, float], None], gathered: bool
 ) -> None:
     data = bytes(range(251)) * (1 << 14)
+    pieces = [data[start : start + 999] for start in range(0, len(data), 999)]
     with connected() as (near, far):
         small_buffers(near, far)
-        limit(near, SOON)
+        limit(near, 2 * SOON)
         with pytest.raises(DeadlineExceeded) as caught:
-            if gathered:
-                near.writev([data[start : start + 999] for start in range(0, len(data), 999)])
-            else:
-                near.write(data)
+            near.writev(pieces) if gathered else near.write(data)
         written = caught.value.bytes_written
-        assert 0 < written < len(data)
+        assert written < len(data)
+        assert written or limit is by_deadline  # which a busy machine may reach before the write
         with pytest.raises(DeadlineExceeded) as again:
             near.write(data)
         near.close()
@@ -369,7 +369,7 @@ def test_a_write_that_was_cut_off_can_be_taken_up_again() -> None:
 
 @in_run
 def test_a_peer_that_never_reads_holds_up_its_own_connection_only() -> None:
-    with serving() as listener:
+    with serving(forgiving_echo) as listener:
         deaf = net.dial("tcp", str(listener.addr))
         with deaf, net.dial("tcp", str(listener.addr)) as other:
             writer = parked(go(deaf.write, MORE_THAN_FITS))

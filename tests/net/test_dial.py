@@ -109,7 +109,7 @@ def test_a_network_of_one_family_takes_no_address_of_the_other() -> None:
     # Source: go1.27 net/error_test.go TestDialAddrError
     for network, address in (("tcp4", "::1"), ("tcp6", "127.0.0.1")):
         for host, asked in ((address, net.Resolver()), ("any.example", resolver(address))):
-            with pytest.raises(AddrError, match="no suitable address found$"):
+            with pytest.raises(AddrError, match=r"no suitable address found$"):
                 net.dial(network, net.join_host_port(host, 80), resolver=asked)
 
 
@@ -125,6 +125,7 @@ def check_refused(error: OpError, network: str, address: str) -> None:
     assert not error.timeout
     assert type(error.__cause__) is ConnectionRefusedError
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert isinstance(copy, OpError)
     assert isinstance(copy, ConnectionRefusedError)
     assert (str(copy), copy.addr, copy.errno) == (str(error), error.addr, error.errno)
 
@@ -145,7 +146,7 @@ def test_a_port_that_nobody_listens_on_is_refused_at_once(network: str) -> None:
 def test_an_address_that_cannot_be_reached_is_told_in_the_systems_words() -> None:
     with (
         answering(connect=lambda *_: -errno.ENETUNREACH),
-        pytest.raises(OpError, match=r"^dial tcp 192\.0\.2\.1:80: network is unreachable$") as caught,
+        pytest.raises(OpError, match=r"^dial tcp 192.0.2.1:80: network is unreachable$") as caught,
     ):
         net.dial("tcp", "192.0.2.1:80")
     assert caught.value.errno == errno.ENETUNREACH
@@ -202,7 +203,9 @@ MISFITS = [
 def test_the_local_address_can_be_chosen(network: str, host: str, local: str | None) -> None:
     # Source: go1.27 net/dial_test.go TestDialerLocalAddr
     with net.listen("tcp", net.join_host_port(host, 0)) as listener:
-        choices = [local] if local is None else [local, TCPAddr.parse(local)]
+        choices: list[TCPAddr | str | None] = [local]
+        if local is not None:
+            choices.append(TCPAddr.parse(local))
         for choice in choices:
             with (
                 net.dial(network, str(listener.addr), local_addr=choice) as near,
@@ -216,7 +219,9 @@ def test_the_local_address_can_be_chosen(network: str, host: str, local: str | N
 
 @pytest.mark.parametrize(("network", "host", "local"), MISFITS)
 @in_run
-def test_a_local_address_of_the_other_family_is_refused(network: str, host: str, local: str) -> None:
+def test_a_local_address_of_the_other_family_is_refused(
+    network: str, host: str, local: str
+) -> None:
     # Source: go1.27 net/dial_test.go TestDialerLocalAddr
     with pytest.raises(AddrError) as caught:
         net.dial(network, net.join_host_port(host, 80), local_addr=local)
@@ -239,13 +244,11 @@ def test_a_local_address_that_cannot_be_had_is_told() -> None:
         with pytest.raises(OpError) as caught:
             net.dial("tcp", address, local_addr="192.0.2.1:0")
         error = caught.value
-        assert str(error) == (
-            f"dial tcp 192.0.2.1:0->{address}: cannot assign requested address"
-        )
+        assert str(error) == f"dial tcp 192.0.2.1:0->{address}: cannot assign requested address"
         assert (error.source, error.addr) == (TCPAddr("192.0.2.1", 0), listener.addr)
         with connected() as (near, _), pytest.raises(OpError, match="address already in use"):
             net.dial("tcp", address, local_addr=near.local_addr)
-    with pytest.raises(AddrError, match="^address localhost: invalid IP address$"):
+    with pytest.raises(AddrError, match=r"^address localhost: invalid IP address$"):
         net.dial("tcp", address, local_addr="localhost:0")
 
 
@@ -262,9 +265,7 @@ def test_a_local_address_that_cannot_be_had_is_told() -> None:
     ],
 )
 @in_run
-def test_control_sees_the_socket_before_it_is_connected(
-    network: str, host: str, seen: str
-) -> None:
+def test_control_sees_the_socket_before_it_is_connected(network: str, host: str, seen: str) -> None:
     # Source: go1.27 net/dial_test.go TestDialerControl
     calls = []
 

@@ -119,7 +119,7 @@ def test_to_shut_what_the_peer_has_reset_is_one() -> None:
         with pytest.raises(ConnectionResetError):
             reader.join()
         for shut in (near.close_write, near.close_read):
-            with pytest.raises(OpError, match=r"^close tcp .*: transport endpoint is not") as caught:
+            with pytest.raises(OpError, match=r"^close tcp .*: transport endpoint") as caught:
                 shut()
             assert caught.value.errno == errno.ENOTCONN
 
@@ -129,8 +129,9 @@ def test_a_write_that_waits_when_writing_is_shut_fails_and_what_it_wrote_arrives
     with connected() as (near, far):
         writer = parked(go(near.write, MORE_THAN_FITS))
         near.close_write()
-        with pytest.raises(BrokenPipeError) as caught:
+        with pytest.raises(OpError) as caught:
             writer.join()
+        assert isinstance(caught.value, BrokenPipeError)
         assert len(read_all(far)) == caught.value.bytes_written > 0
 
 

@@ -48,9 +48,8 @@ def test_the_next_owner_of_the_number_frees_who_waits_and_keeps_it() -> None:
         number = near.fileno()
         reader = parked(go(near.read))
         os.close(number)
-        with connected() as (other, stranger):
-            if other.fileno() != number:
-                other, stranger = stranger, other
+        with connected() as ends:
+            other, stranger = ends if ends[0].fileno() == number else ends[::-1]
             assert other.fileno() == number
             others_reader = parked(go(other.read))
             with pytest.raises(OpError, match="bad file descriptor"):
@@ -70,6 +69,7 @@ def test_the_next_owner_of_the_number_frees_who_waits_and_keeps_it() -> None:
 @in_run
 def test_a_listener_that_lost_its_number_does_not_end_in_silence() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        os.close(listener.fileno())
+        with net.dial("tcp", str(listener.addr)), listener.accept():
+            os.close(listener.fileno())
         with pytest.raises(OpError, match=r"^accept tcp .*: bad file descriptor$"):
             next(listener)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_a_line_server_answers_each_line(text: bool) -> None:
                 file.write(line.upper())
                 file.flush()
 
-    options = {"encoding": "utf-8", "newline": "\n"} if text else {}
+    options: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if text else {}
     with serving(shout) as listener, net.dial("tcp", str(listener.addr)) as conn:
         with conn.makefile("rw" if text else "rwb", **options) as file:
             for number in range(200):
@@ -175,7 +176,7 @@ def test_after_a_read_that_was_cut_short_the_file_is_of_no_use_but_the_connectio
             reader.join(5)
         near.set_read_deadline(None)
         far.write(b"ne\n")
-        with pytest.raises(OpError, match="an earlier read was cut short$"):
+        with pytest.raises(OpError, match=r"an earlier read was cut short$"):
             file.readline()
         file.close()
         assert near.read() == b"ne\n"

@@ -1,4 +1,4 @@
-"""What concerns a whole process: SIGPIPE, fork, the end of the interpreter, with connections open."""
+"""What concerns a whole process with connections open: SIGPIPE, fork, the interpreter's end."""
 
 import textwrap
 

@@ -158,7 +158,7 @@ def test_a_name_that_does_not_exist_is_told() -> None:
 @in_run
 def test_a_name_server_that_does_not_answer_is_told(limit: float | None) -> None:
     later = raising(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
-    with pytest.raises(DNSError, match="^lookup any.example: temporary failure") as caught:
+    with pytest.raises(DNSError, match=r"^lookup any.example: temporary failure") as caught:
         net.dial("tcp", "any.example:80", resolver=later, timeout=limit)
     assert caught.value.is_timeout
 
@@ -167,7 +167,7 @@ def test_a_name_server_that_does_not_answer_is_told(limit: float | None) -> None
 @in_run
 def test_another_error_of_the_system_is_that_of_the_dial(limit: float | None) -> None:
     short = raising(OSError(errno.EMFILE, "Too many open files"))
-    with pytest.raises(OpError, match="^dial tcp any.example:80: too many open files$") as caught:
+    with pytest.raises(OpError, match=r"^dial tcp any.example:80: too many open files$") as caught:
         net.dial("tcp", "any.example:80", resolver=short, timeout=limit)
     assert caught.value.errno == errno.EMFILE
 

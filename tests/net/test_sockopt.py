@@ -17,6 +17,7 @@ from socket import (
     TCP_KEEPINTVL,
     TCP_NODELAY,
 )
+from typing import Any
 
 import pytest
 
@@ -111,8 +112,9 @@ def test_probing_can_be_changed_later(
 @pytest.mark.parametrize("field", ["idle", "interval", "count"])
 def test_times_that_are_none_are_refused(field: str) -> None:
     for value in (0, -1, float("nan")):
+        wrong: dict[str, Any] = {field: value}
         with pytest.raises(ValueError, match="above 0"):
-            KeepAlive(**{field: value})
+            KeepAlive(**wrong)
 
 
 @in_run

@@ -3,7 +3,10 @@
 import errno
 import os
 import select
+import shutil
 import socket
+import subprocess
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from netpoll._poll.fd import FD
 from netpoll.lowlevel import PollDesc, park, unpark
 from tests import tcp
 from tests.kernel import TABLE, Calls, answering, one_by_one, recorded
+from tests.program import finished
 from tests.running import in_run, open_descriptors, pair, parked
 
 ADD, DEL = 1, 2  # EPOLL_CTL_ADD, EPOLL_CTL_DEL
@@ -26,7 +30,9 @@ ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLHU
 def key_of(calls: Calls, number: int) -> int:
     """Return the key under which this descriptor was registered last."""
     keys = [
-        key for _, operation, fd, _, key in calls.of("epoll_ctl") if (operation, fd) == (ADD, number)
+        key
+        for _, operation, fd, _, key in calls.of("epoll_ctl")
+        if (operation, fd) == (ADD, number)
     ]
     return int(keys[-1])
 
@@ -108,12 +114,12 @@ def test_what_the_kernel_refuses_to_register_leaves_nothing_behind() -> None:
 def test_a_poller_that_cannot_be_made_is_an_error_of_that_wait_alone(call: str) -> None:
     def main() -> None:
         with tcp.end() as (a, peer):
-            descriptors = os.listdir("/proc/self/fd")
+            descriptors = len(open_descriptors())
             with answering(**{call: lambda *_: -errno.EMFILE}):
                 with pytest.raises(OSError) as caught:
                     a.read_bytes(1)
                 assert caught.value.errno == errno.EMFILE
-            assert len(os.listdir("/proc/self/fd")) == len(descriptors)
+            assert len(open_descriptors()) == descriptors
             peer.sendall(b"x")
             assert a.read_bytes(10) == b"x"
             netpoll.go(peer.sendall, b"y")
@@ -286,6 +292,51 @@ def test_an_idle_scheduler_makes_no_system_call() -> None:
         assert calls.count()["epoll_wait"] <= 2
 
 
+IDLES = """
+    import os, netpoll
+    from netpoll._poll.fd import FD
+    from tests.tcp import listening
+
+    def main():
+        with listening() as (listener, _):
+            def accepts():
+                try:
+                    listener.accept()
+                except netpoll.ClosedError:
+                    pass
+            netpoll.go(accepts)
+            netpoll.sleep(0.03)
+            os.write(1, b"idle\\n")
+            netpoll.sleep(0.3)
+            os.write(1, b"over\\n")
+
+    netpoll.run(main)
+"""
+
+
+def can_trace() -> bool:
+    strace = shutil.which("strace")
+    if strace is None:
+        return False
+    return subprocess.run([strace, "true"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is not there or may not trace")
+def test_an_idle_process_makes_no_system_call(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    done = finished(
+        "-c", textwrap.dedent(IDLES), prefix=["strace", "-f", "-e", "signal=none", "-o", str(trace)]
+    )
+    assert (done.returncode, done.stdout) == (0, "idle\nover\n"), done.stderr
+    text = trace.read_text()
+    between = text[text.index('write(1, "idle') : text.index('write(1, "over')]
+    calls = [line.split()[1].partition("(")[0] for line in between.splitlines()[1:-1]]
+    # On going to sleep: a look whether something is ready, then set_wakeup_fd of two calls. The
+    # rest is the wait, one or (if the wake-up descriptor was just set) two.
+    assert len([name for name in calls if name.startswith("epoll")]) <= 3, between
+    assert len(calls) <= 5, between
+
+
 @in_run
 def test_an_interrupted_wait_goes_on() -> None:
     with tcp.end() as (a, peer):
@@ -385,10 +436,10 @@ def test_many_wake_ups_of_a_sleeping_scheduler_are_one_write() -> None:
 
 
 def test_the_descriptors_of_a_poller_end_with_the_run() -> None:
-    before = os.listdir("/proc/self/fd")
+    before = open_descriptors()
     with recorded("epoll_create", "eventfd", "pipe", "close") as calls:
         netpoll.run(netpoll.sleep, 0.001)
-    assert os.listdir("/proc/self/fd") == before
+    assert open_descriptors() == before
     assert calls.count() == {"epoll_create": 1, "eventfd": 1, "pipe": 1, "close": 4}
 
 

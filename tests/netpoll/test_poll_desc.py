@@ -368,3 +368,16 @@ def test_a_closed_descriptor_refuses_even_where_a_deadline_has_passed_too() -> N
     desc.set_deadline(READ, EXPIRED)
     desc.close()
     assert desc.check(READ) == CLOSING
+
+
+def test_a_deadline_that_has_passed_counts_before_its_timer_has_run() -> None:
+    desc = PollProbe()
+    when = time.monotonic_ns() + 100_000
+    desc.set_deadline(READ, when)
+    assert desc.check(READ) == OK
+    while time.monotonic_ns() < when:
+        pass
+    assert desc.check(READ) == TIMEOUT
+    assert desc.check(WRITE) == OK
+    desc.set_deadline(READ, far())
+    assert desc.check(READ) == OK

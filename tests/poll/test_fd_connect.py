@@ -98,7 +98,8 @@ def test_an_address_that_is_none_is_refused() -> None:
     for wrong in (b"", b"\0", tcp.raw(("127.0.0.1", 1))[:7]):
         with pytest.raises(OSError, match="Invalid argument"):
             fd.connect(wrong)
-    for wrong_type in (None, "127.0.0.1:80", bytearray(16), ("127.0.0.1", 80)):
+    wrong_types: list[Any] = [None, "127.0.0.1:80", bytearray(16), ("127.0.0.1", 80)]
+    for wrong_type in wrong_types:
         with pytest.raises(TypeError):
             fd.connect(wrong_type)
     fd.close()
@@ -148,7 +149,9 @@ def test_an_interrupted_connect_goes_on_in_the_background() -> None:
             fd = make()
             there = socket.socket(fileno=os.dup(fd.fileno()))
 
-            def begins(_: int, _address: bytes, there: socket.socket = there, code: int = code) -> int:
+            def begins(
+                _: int, _address: bytes, there: socket.socket = there, code: int = code
+            ) -> int:
                 there.connect_ex(address)
                 return -code
 
@@ -205,7 +208,7 @@ def test_a_connection_that_takes_too_long_is_given_up(limit: str) -> None:
         begin = time.monotonic()
         with pytest.raises(netpoll.DeadlineExceeded) as caught:
             LIMITS[limit](fd, address)
-        assert 0.01 <= time.monotonic() - begin < 1
+        assert 0.01 <= time.monotonic() - begin < 3
         assert caught.value.timeout
 
 

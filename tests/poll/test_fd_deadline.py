@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -107,7 +109,8 @@ def test_what_is_no_number_is_refused_and_changes_nothing() -> None:
         for set_deadline in (fd.set_deadline, fd.set_read_deadline, fd.set_write_deadline):
             with pytest.raises(ValueError, match="NaN"):
                 set_deadline(math.nan)
-            for wrong in ("1", b"1", [], object()):
+            wrongs: list[Any] = ["1", b"1", [], object()]
+            for wrong in wrongs:
                 with pytest.raises(TypeError):
                     set_deadline(wrong)
         for operation in (lambda: fd.read_bytes(1), lambda: fd.write(b"x")):
@@ -132,7 +135,7 @@ def test_a_deadline_wakes_who_waits_and_never_early(blocked: Blocked) -> None:
         when = time.monotonic() + 0.003
         set_for(blocked, fd, when)
         late = netpoll.go(times_out, operation, when).join(timeout=5)
-        assert late < 0.5
+        assert late < 2
 
 
 @each
@@ -153,8 +156,8 @@ def test_a_deadline_set_by_another_thread_wakes_who_waits(blocked: Blocked) -> N
     for after in (-1, 0.002):
         with blocked() as (fd, operation):
             waiting = parked(netpoll.go(raised, operation))
-            thread = Outcome(lambda fd=fd, after=after: set_for(blocked, fd, time.monotonic() + after))
             begin = time.monotonic()
+            thread = Outcome(set_for, blocked, fd, begin + after)
             thread.start()
             assert isinstance(waiting.join(timeout=5), netpoll.DeadlineExceeded)
             assert time.monotonic() - begin >= after
@@ -175,13 +178,15 @@ def test_a_deadline_ends_those_in_line_too(blocked: Blocked) -> None:
 @in_run
 def test_a_deadline_moved_later_does_not_fire_early(blocked: Blocked) -> None:
     with blocked() as (fd, operation):
-        set_for(blocked, fd, time.monotonic() + 0.002)
+        fd.set_deadline(time.monotonic() + 60)
         waiting = parked(netpoll.go(raised, operation))
-        for _ in range(5):
-            netpoll.sleep(0.001)
-            when = time.monotonic() + 0.004
+        for ahead in (0.01, 0.02, 0.03):
+            when = time.monotonic() + ahead
             set_for(blocked, fd, when)
-        assert not waiting.done
+            if time.monotonic() >= when:
+                break  # a machine that slow cannot move it in time
+        else:
+            netpoll.sleep(0.02)
         assert isinstance(waiting.join(timeout=5), netpoll.DeadlineExceeded)
         assert time.monotonic() >= when
 
@@ -307,7 +312,7 @@ def test_deadlines_from_a_nanosecond_to_a_second_all_fire_and_none_early() -> No
             with tcp.end() as (fd, _):
                 when = time.monotonic() + length
                 fd.set_deadline(when)
-                assert times_out(lambda fd=fd: fd.read_bytes(1), when) < 0.5
+                assert times_out(partial(fd.read_bytes, 1), when) < 2
 
     for goroutine in [netpoll.go(expires, length) for length in lengths]:
         goroutine.join(timeout=10)
@@ -348,8 +353,7 @@ def test_a_deadline_renewed_just_before_and_after_its_expiry_is_never_early() ->
             when = time.monotonic() + 100e-6
             fd.set_read_deadline(when)  # too late for the first, or else in time
             assert isinstance(reader.join(timeout=5), netpoll.DeadlineExceeded)
-            reader = netpoll.go(times_out, lambda: fd.read_bytes(1), when)
-            reader.join(timeout=5)
+            netpoll.go(times_out, lambda: fd.read_bytes(1), when).join(timeout=5)
 
 
 @in_run
@@ -393,13 +397,13 @@ def test_the_timer_of_an_earlier_owner_does_not_spoil_the_next_ones_deadline() -
     for _ in range(5):
         with tcp.end() as (old, _):
             old.set_deadline(time.monotonic() + 0.002)
-            waiting = parked(netpoll.go(raised, lambda old=old: old.read_bytes(1)))
+            waiting = parked(netpoll.go(raised, partial(old.read_bytes, 1)))
             old.close()
             with tcp.end() as (new, _):
                 when = time.monotonic() + 0.005
                 new.set_deadline(when)
                 assert isinstance(waiting.join(), netpoll.ClosedError)
-                times_out(lambda new=new: new.read_bytes(1), when)
+                times_out(partial(new.read_bytes, 1), when)
 
 
 @in_run
@@ -445,7 +449,8 @@ def test_what_is_no_timeout_is_refused_and_changes_nothing() -> None:
         for wrong in (-1, -1e-9, math.nan, -math.inf):
             with pytest.raises(ValueError, match="timeout"):
                 fd.settimeout(wrong)
-        for wrong_type in ("1", [], object()):
+        wrong_types: list[Any] = ["1", [], object()]
+        for wrong_type in wrong_types:
             with pytest.raises(TypeError):
                 fd.settimeout(wrong_type)
         assert fd.gettimeout() == 7
@@ -457,7 +462,7 @@ def test_a_timeout_ends_each_operation_and_never_early(blocked: Blocked) -> None
     with blocked() as (fd, operation):
         for seconds in (0.002, 0.0005, 1e-9):
             fd.settimeout(seconds)
-            assert times_out(operation, time.monotonic() + seconds) < 0.5
+            assert times_out(operation, time.monotonic() + seconds) < 2
             if blocked.__name__ == "reading_when_drained":
                 continue
         fd.settimeout(None)
@@ -519,7 +524,7 @@ def test_the_earlier_of_timeout_and_deadline_wins(
         fd.settimeout(timeout)
         set_for(blocked, fd, begin + deadline)
         times_out(operation, begin + min(timeout, deadline))
-        assert time.monotonic() - begin < 0.5
+        assert time.monotonic() - begin < 0.9
 
 
 @pytest.mark.parametrize("blocked", READS + WRITES, ids=name_of)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -200,7 +201,9 @@ def test_data_before_a_reset_is_read_and_then_the_error(read: Read) -> None:
         peer.sendall(b"last")
         assert reader.join(timeout=5) == b"last"
         reset(peer)
-        assert isinstance(netpoll.go(raised, lambda: read(fd, 100)).join(timeout=5), ConnectionResetError)
+        assert isinstance(
+            netpoll.go(raised, lambda: read(fd, 100)).join(timeout=5), ConnectionResetError
+        )
 
 
 @in_run
@@ -252,7 +255,8 @@ def test_a_negative_size_is_refused() -> None:
 @in_run
 def test_what_cannot_be_written_to_cannot_be_read_into() -> None:
     with tcp.end() as (fd, peer):
-        for wrong in (b"bytes", "text", memoryview(b"x"), None):
+        wrongs: list[Any] = [b"bytes", "text", memoryview(b"x"), None]
+        for wrong in wrongs:
             with pytest.raises((BufferError, TypeError)):
                 fd.readinto(wrong)
         peer.sendall(b"abc")

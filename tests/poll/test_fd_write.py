@@ -126,7 +126,8 @@ def test_writing_nothing_is_no_system_call(write: Write) -> None:
 
 @in_run
 def test_anything_with_a_buffer_can_be_written() -> None:
-    things: list[Any] = [b"a", bytearray(b"b"), memoryview(b"_c_")[1:2], memoryview(b"de").cast("H")]
+    word = memoryview(b"de").cast("H")
+    things: list[Any] = [b"a", bytearray(b"b"), memoryview(b"_c_")[1:2], word]
     with tcp.end() as (fd, peer):
         assert [fd.write(thing) for thing in things] == [1, 1, 1, 2]
         assert fd.writev(things) == 5
@@ -137,13 +138,14 @@ def test_anything_with_a_buffer_can_be_written() -> None:
 @in_run
 def test_what_has_no_buffer_is_refused_before_anything_is_written() -> None:
     with tcp.end() as (fd, _), recorded("send", "sendmsg") as calls:
-        for wrong in ("text", 5, None, [b"x"], memoryview(b"abcd")[::2]):
+        wrongs: list[Any] = ["text", 5, None, [b"x"], memoryview(b"abcd")[::2]]
+        for wrong in wrongs:
             with pytest.raises((TypeError, BufferError)):
                 fd.write(wrong)
             with pytest.raises((TypeError, BufferError)):
                 fd.writev([b"good", wrong])
         with pytest.raises(TypeError):
-            fd.writev(None)
+            fd.writev(wrongs[2])
         assert calls.made == []
 
 

@@ -105,7 +105,7 @@ def test_a_goroutine_that_fails_leaves_no_context() -> None:
         raise OSError
 
     for _ in range(10):
-        with pytest.raises(OSError):  # noqa: PT011 - ours
+        with pytest.raises(OSError):
             go(work).join()
         assert go(var.get).join() == "default"
         assert var.get() == "default"

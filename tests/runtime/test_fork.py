@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 import pytest
 
 from netpoll import blocking, current, go, gosched, lowlevel, net, run, sleep
-from netpoll._poll.fd import FD
 from netpoll._runtime.scheduler import ensure_scheduler
 from tests.running import in_run, open_descriptors, pair, parked, says, script
 
@@ -41,7 +41,7 @@ class Child:
 
     def says(self) -> str:
         """Wait for the end of the child and return what its function returned, or raised."""
-        with open(self._read, "rb") as stream:
+        with os.fdopen(self._read, "rb") as stream:
             said = blocking(stream.read)
         blocking(os.waitpid, self.pid, 0)
         return said.decode()
@@ -673,12 +673,13 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
 
 @in_run
 def test_subprocesses_start_and_end_in_a_run() -> None:
-    import subprocess
-
     def work() -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            with subprocess.Popen([sys.executable, "-S", "-c", ""], preexec_fn=os.getpid) as process:
+            with subprocess.Popen(
+                [sys.executable, "-S", "-c", ""],
+                preexec_fn=os.getpid,  # noqa: PLW1509 - that is what makes it fork
+            ) as process:
                 return blocking(process.wait)
 
     parked(go(sleep, 60))

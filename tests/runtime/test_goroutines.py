@@ -180,9 +180,7 @@ def test_each_of_several_joiners_gets_the_exception() -> None:
 def test_a_joiner_that_gives_up_does_not_take_the_others_with_it() -> None:
     for given_up in range(3):
         target = go(lowlevel.park)
-        joiners = [
-            parked(go(target.join, 0.001 if i == given_up else None)) for i in range(3)
-        ]
+        joiners = [parked(go(target.join, 0.001 if i == given_up else None)) for i in range(3)]
         with pytest.raises(TimeoutError):
             joiners[given_up].join()
         lowlevel.unpark(target)

@@ -1,4 +1,4 @@
-"""Ctrl-C: KeyboardInterrupt comes soon, in main, and nothing hangs. Each in a process of its own."""
+"""Ctrl-C: KeyboardInterrupt comes soon, in main, and nothing hangs. Each test is a process."""
 
 import signal
 

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from netpoll import Goroutine, blocking, current, go, gosched, lowlevel, sleep
+from netpoll._runtime.scheduler import attached_scheduler
 from netpoll.lowlevel import park, unpark
 from tests.running import Outcome, in_run, on_thread, pair, parked
 
@@ -87,10 +89,10 @@ def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
     for i in range(50):
         got: list[bool] = []
 
-        def work() -> None:
-            got.append(park(0.0002))  # noqa: B023 - joined at once
+        def work(got: list[bool] = got) -> None:
+            got.append(park(0.0002))
             if not got[-1]:
-                got.append(park(5))  # noqa: B023
+                got.append(park(5))
 
         goroutine = parked(go(work))
         end = time.monotonic() + 0.00018 + 0.000001 * i
@@ -104,7 +106,12 @@ def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
 @in_run
 def test_what_waits_for_something_else_is_not_woken() -> None:
     with pair() as (one, two):
-        for wait in (lambda: sleep(0.003), lambda: go(sleep, 0.003).join(), lambda: one.read_bytes(1)):
+        waits: list[Callable[[], object]] = [
+            lambda: sleep(0.003),
+            lambda: go(sleep, 0.003).join(),
+            lambda: one.read_bytes(1),
+        ]
+        for wait in waits:
             goroutine = parked(go(wait))
             before = goroutine.state
             unpark(goroutine)
@@ -136,7 +143,7 @@ def reading() -> None:
 
 @pytest.mark.parametrize("wait", [sleeping, calling, joining, reading, gosched])
 @in_run
-def test_a_permit_outlives_other_waits(wait) -> None:  # type: ignore[no-untyped-def]
+def test_a_permit_outlives_other_waits(wait: Callable[[], object]) -> None:
     def work() -> bool:
         wait()
         return park(0)
@@ -148,7 +155,7 @@ def test_a_permit_outlives_other_waits(wait) -> None:  # type: ignore[no-untyped
 
 @pytest.mark.parametrize("wait", [sleeping, calling, joining, reading, gosched])
 @in_run
-def test_other_waits_leave_no_permit(wait) -> None:  # type: ignore[no-untyped-def]
+def test_other_waits_leave_no_permit(wait: Callable[[], object]) -> None:
     for _ in range(5):
         wait()
         assert park(0) is False
@@ -216,8 +223,6 @@ def test_another_thread_may_unpark() -> None:
 
 @in_run
 def test_a_thread_without_a_scheduler_gets_none_by_unparking() -> None:
-    from netpoll._runtime.scheduler import attached_scheduler
-
     goroutine = parked(go(park))
 
     def thread() -> object:

@@ -1,5 +1,6 @@
 """lowlevel.PollDesc: waiting until a descriptor is ready."""
 
+import gc
 import os
 import socket
 import time
@@ -266,6 +267,19 @@ def test_dropping_it_ends_the_registration(ends: Ends) -> None:
     with PollDesc(ours.fileno()) as again:
         theirs.send(b"x")
         again.wait_readable(1)
+
+
+@in_run
+def test_a_collection_of_garbage_may_drop_it(ends: Ends) -> None:
+    ours, theirs = ends
+    for _ in range(3):
+        knot: list[object] = [PollDesc(ours.fileno())]
+        knot.append(knot)
+        del knot
+        gc.collect()
+    with PollDesc(ours.fileno()) as pd:
+        theirs.send(b"x")
+        pd.wait_readable(1)
 
 
 @in_run

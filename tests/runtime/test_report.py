@@ -154,6 +154,26 @@ def test_a_cancelled_goroutine_is_not_reported(unhandled: Unhandled) -> None:
     assert ones(unhandled) == []
 
 
+def test_goroutines_that_join_one_another_and_are_all_cancelled_are_not_reported(
+    unhandled: Unhandled,
+) -> None:
+    def main() -> None:
+        older = [parked(go(sleep, 60))]
+        for _ in range(3):
+            older.append(parked(go(older[-1].join)))
+        younger: list[Goroutine] = []
+
+        def join_the_younger() -> None:
+            younger[0].join()
+
+        first = go(join_the_younger)
+        younger.append(go(sleep, 60))
+        parked(first)
+
+    run(main)
+    assert ones(unhandled) == []
+
+
 @in_run
 def test_a_cancelled_goroutine_that_fails_otherwise_is_reported(unhandled: Unhandled) -> None:
     def work() -> None:

@@ -291,7 +291,7 @@ def test_a_call_keeps_nothing_alive_when_it_is_over() -> None:
     before = sys.getrefcount(thing)
     assert blocking(lambda _: None, thing) is None
     with pytest.raises(TypeError):
-        blocking(len, thing)
+        blocking(len, thing)  # type: ignore[arg-type]
     sleep(0.001)
     blocking(int)  # the thread that had it has something else now
     assert sys.getrefcount(thing) <= before + 1

@@ -12,13 +12,15 @@ Contract
   * After a short read from a stream the queue is empty, and the next read parks without asking the kernel:
     the next edge wakes it. Not so once a hang-up, an error or urgent data was seen (PollDesc.hangup).
   * The poller is that of the scheduler whose goroutine first waits. If only goroutines of another thread
-    use the descriptor later, the registration moves to theirs.
+    wait later, the registration moves to theirs: a thread that waits for nothing may not poll for long.
   * What is raised here has no addresses: plain OSErrors, ClosedError, DeadlineExceeded. The net layer
     adds them. `bytes_written` is set on whatever ends a write early.
 
     parked      meaning                               who drops the reference
     AWAY        nobody is parked in this direction    the operation, at its end
     PARKED      the holder of the lock is parked      the operation, at its end
+    HANDED      the lock was handed over to one       the operation, at its end
+                who has not run since
     TAKEN       close came meanwhile                  close has done it
 
 Source: go1.27 internal/poll/fd_unix.go, fd_mutex.go.
@@ -44,7 +46,7 @@ from libc.errno cimport (
     EPROTO,
     errno,
 )
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -75,6 +77,7 @@ from netpoll._runtime.netpoll cimport (
     MODE_WRITE,
     PD_NIL,
     PD_READY,
+    PD_WAIT,
     POLL_CLOSING,
     POLL_NOT_POLLABLE,
     POLL_STALE,
@@ -84,7 +87,9 @@ from netpoll._runtime.netpoll cimport (
     pd_check,
     pd_close,
     pd_drop_timers,
+    pd_notify,
     pd_set_deadline,
+    pd_unblock,
 )
 from netpoll._runtime.scheduler cimport (
     SCRATCH_SIZE,
@@ -118,6 +123,7 @@ cdef enum Parked:
     AWAY = 0
     PARKED = 1
     TAKEN = 2
+    HANDED = 3
 
 cdef enum Grant:
     GRANT_LOCK = 1
@@ -178,7 +184,9 @@ cdef void strand_holder(void *inside, int mode) noexcept:
     """Free the lock of a goroutine that will never run again."""
     cdef FD fd = <FD>inside
     cdef uint8_t *flag = parked(fd, mode)
-    if flag[0] == PARKED:
+    if flag[0] == PARKED and fd.pd != NULL:
+        pd_unblock(fd.pd, mode, False)
+    if flag[0] != TAKEN:
         flag[0] = AWAY
     fd.unlock(mode)
 
@@ -256,26 +264,33 @@ cdef class FD:
     cdef int wait_in_line(self, int mode) except -1:
         """Park until the lock is handed over; the line was joined in the word already."""
         cdef int granted = 0
+        cdef bint counted = True
         cdef Scheduler s
         cdef G g
         cdef Waiter *waiter
         try:
             s = get_scheduler()
             g = current_g(s)
-            s.check_pending(g)
+            if (g.cancelled or g.interrupt is not None) and not g.shield:
+                # Others run before it is raised, and must not hand the lock to one who is not in the line.
+                counted = False
+                withdraw(&self.mutex, mode)
+                s.check_pending(g)
             g.reason = "its turn to read" if mode == MODE_READ else "its turn to write"
             waiter = enqueue(line(&self.mutex, mode), <void *>g)
             waiter.owner = <void *>self
             g.on_strand, g.inside, g.inside_mode = strand_in_line, <void *>waiter, mode | IN_LINE
             s.net_waiters += 1   # who holds the lock waits for the network, here or on another thread
             try:
-                granted = s.wait_queue(waiter, g, 0)
+                granted = s.wait_queue(waiter, g, self.limit(mode))
             finally:
                 s.net_waiters -= 1
                 g.on_strand = NULL
         finally:
-            if not granted:
+            if counted and not granted:
                 withdraw(&self.mutex, mode)
+        if not granted:
+            raise DeadlineExceeded()
         if granted == GRANT_CLOSED:
             raise ClosedError()
         cdef uint8_t *flag = parked(self, mode)
@@ -302,7 +317,7 @@ cdef class FD:
     cdef int hand_over(self, int mode) noexcept:
         cdef void *g = dequeue(line(&self.mutex, mode), GRANT_LOCK)
         if g != NULL:
-            parked(self, mode)[0] = PARKED   # until it runs
+            parked(self, mode)[0] = HANDED
             ready(g)
         elif unlock_word(&self.mutex, mode) == DESTROY:
             self.destroy()
@@ -310,18 +325,17 @@ cdef class FD:
 
     cdef int destroy(self) noexcept:
         """Give the number back. Runs once, by whoever left last."""
-        cdef bint stale = False
+        cdef bint ours = True
         cdef int sysfd = self.sysfd
         if self.pd != NULL:
-            stale = self.pd.stale
             pd_drop_timers(self.pd, self.home.timers)
-            self.poller.deregister(self.pd)
+            ours = self.poller.deregister(self.pd)
             self.pd = NULL
             self.home = None
             self.poller = None
         self.sysfd = -1
-        # EINTR is not retried: Linux has given the number back already. A stale number is a stranger's.
-        if sysfd >= 0 and not stale:
+        # EINTR is not retried: Linux has given the number back already.
+        if sysfd >= 0 and ours:
             kernel.close(sysfd)
         return 0
 
@@ -338,10 +352,10 @@ cdef class FD:
             ready_list(&woken)
         wake_line(self, MODE_READ)
         wake_line(self, MODE_WRITE)
-        if self.read_parked == PARKED:
+        if self.read_parked in (PARKED, HANDED):
             self.read_parked = TAKEN
             decref(&self.mutex)
-        if self.write_parked == PARKED:
+        if self.write_parked in (PARKED, HANDED):
             self.write_parked = TAKEN
             decref(&self.mutex)
         self.exit()
@@ -426,6 +440,7 @@ cdef class FD:
             g.on_strand = NULL
             if flag[0] == PARKED:
                 flag[0] = AWAY
+                self.send_home(s, (MODE_READ | MODE_WRITE) ^ mode)
         if flag[0] == TAKEN:
             error = POLL_CLOSING
         elif error == POLL_CLOSING and not is_closed(&self.mutex):
@@ -433,6 +448,18 @@ cdef class FD:
         if error:
             return fail_poll(error)
         return 0
+
+    cdef void send_home(self, Scheduler s, int mode) noexcept:
+        """Wake who is parked in direction `mode` at this thread's poller but on another one: it takes its
+        registration along."""
+        cdef GList woken = GList(NULL, NULL, 0)
+        cdef uintptr_t word
+        if parked(self, mode)[0] != PARKED or self.pd == NULL or self.poller is not s.poller:
+            return
+        word = self.pd.rg if mode == MODE_READ else self.pd.wg
+        if word > PD_WAIT and (<G><void *>word).scheduler is not s:
+            pd_notify(self.pd, mode, &woken)
+            ready_list(&woken)
 
     cdef int64_t limit(self, int mode) noexcept:
         """When an operation that begins now has to end by its own timeout; 0: never."""
@@ -765,13 +792,18 @@ cdef class FD:
 
         Source: go1.27 internal/poll/fd_unix.go (*FD).Accept, net/http (*Server).Serve; accept(2).
         """
+        cdef Scheduler s = get_scheduler()
         cdef list peer = []
         cdef int sysfd
         # Paid before it is had: once a connection is accepted nothing may be raised that would lose it.
-        spend(get_scheduler())
+        spend(s)
         self.lock(MODE_READ)
         try:
             self.check(MODE_READ)
+            if self.pd == NULL:
+                # A wait takes descriptors too: now, while the connections have not used up all.
+                s.open_gate()
+                self.attach(s)
             sysfd = self.accept_locked(peer)
             fd = new_fd(sysfd)
         finally:
@@ -841,6 +873,8 @@ cdef class FD:
         """
         cdef int64_t until = self.limit(MODE_WRITE)
         if timeout is not None:
+            if timeout != timeout:
+                raise ValueError("a timeout is a number of seconds")
             until = after(nanoseconds(timeout))
         self.lock(MODE_WRITE)
         try:

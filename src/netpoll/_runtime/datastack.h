@@ -28,16 +28,40 @@
 static PyObjectArenaAllocator np_arena;
 static void *np_kept[NP_KEPT_CHUNKS];
 static int np_nkept = 0;
+static char np_kept_busy = 0;
+
+/* A thread that ends frees its chunks after it has given up the GIL, so what is kept has a guard of its
+ * own.  Nobody waits for it: who comes second goes to the system. */
+static int np_kept_enter(void) { return !__atomic_test_and_set(&np_kept_busy, __ATOMIC_ACQUIRE); }
+static void np_kept_leave(void) { __atomic_clear(&np_kept_busy, __ATOMIC_RELEASE); }
+
+static void *np_kept_take(void) {
+    void *memory = NULL;
+    if (np_kept_enter()) {
+        if (np_nkept > 0) memory = np_kept[--np_nkept];
+        np_kept_leave();
+    }
+    return memory;
+}
+
+static int np_kept_put(void *memory) {
+    int kept = 0;
+    if (np_kept_enter()) {
+        kept = np_nkept < NP_KEPT_CHUNKS;
+        if (kept) np_kept[np_nkept++] = memory;
+        np_kept_leave();
+    }
+    return kept;
+}
 
 static void *np_arena_alloc(void *ctx, size_t size) {
-    if (size == NP_LARGE_CHUNK && np_nkept > 0) return np_kept[--np_nkept];
-    return np_arena.alloc(np_arena.ctx, size);
+    void *memory = size == NP_LARGE_CHUNK ? np_kept_take() : NULL;
+    return memory != NULL ? memory : np_arena.alloc(np_arena.ctx, size);
 }
 
 static void np_arena_free(void *ctx, void *memory, size_t size) {
     if (size == NP_SMALL_CHUNK) free(memory);
-    else if (size == NP_LARGE_CHUNK && np_nkept < NP_KEPT_CHUNKS) np_kept[np_nkept++] = memory;
-    else np_arena.free(np_arena.ctx, memory, size);
+    else if (size != NP_LARGE_CHUNK || !np_kept_put(memory)) np_arena.free(np_arena.ctx, memory, size);
 }
 
 /* Once for the process. */

@@ -5,7 +5,7 @@ queues, no policy.
 
     init()               make the multiplexer and its wake-up descriptor, once, lazily
     open(fd, pd)         register once, edge-triggered, both directions; the event carries pd's key
-    close(fd)            deregister
+    close(fd)            deregister; an errno if it was not registered (any more)
     poll(delay, ready)   < 0 block, 0 never, > 0 at most that many ns; appends the goroutines that can
                          run to `ready` and returns their number
     wake()               break a blocked poll; any thread, any signal handler; coalesced
@@ -101,8 +101,9 @@ cdef class Poller:
 
     # For all pollers.
     cdef PollDesc *register(self, int fd, GList *ready) except NULL
-    cdef void deregister(self, PollDesc *pd) noexcept
+    cdef bint deregister(self, PollDesc *pd) noexcept
     cdef void abandon(self, GList *ready) noexcept
+    cdef void wake_all(self, GList *ready) noexcept
     cdef int own(self, int fd, PollDesc *pd, GList *ready) except -1
 
 cdef enum:

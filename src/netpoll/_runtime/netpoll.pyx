@@ -1,7 +1,10 @@
 """netpoll, the portable part; the contract and the states stand in netpoll.pxd."""
+from libc.errno cimport EBADF
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
+
+import os
 
 from netpoll._runtime.atomics cimport np_cas
 from netpoll._runtime.clock cimport NEVER, nanotime
@@ -18,11 +21,13 @@ cdef inline uintptr_t *semaphore(PollDesc *pd, int mode) noexcept:
 
 cdef int pd_check(PollDesc *pd, int mode) noexcept:
     """Tell what forbids a wait in this direction."""
+    cdef int64_t deadline = pd.rd if mode == MODE_READ else pd.wd
     if pd.closing:
         return POLL_CLOSING
     if pd.stale:
         return POLL_STALE
-    if (pd.rd if mode == MODE_READ else pd.wd) < 0:
+    # Timers run when somebody parks: it may have passed unnoticed.
+    if deadline != 0 and deadline <= nanotime():
         return POLL_TIMEOUT
     # Writers get the precise errno from write(2); a reader would wait for ever.
     if mode == MODE_READ and pd.event_error:
@@ -253,6 +258,9 @@ cdef class Poller:
         `ready` receives whoever waited for an earlier owner of this number.
         """
         self.init()
+        if self.owns(fd):
+            # Closed behind our back, and the number was given to the multiplexer.
+            raise OSError(EBADF, os.strerror(EBADF))
         cdef PollDesc *pd = self.cache.alloc(fd)
         try:
             # First, for it refuses a number that is none.
@@ -267,21 +275,32 @@ cdef class Poller:
             raise
         return pd
 
-    cdef void deregister(self, PollDesc *pd) noexcept:
-        """End a registration; a number that has a new owner by now is left alone."""
-        if not self.closed and not pd.stale:
+    cdef bint deregister(self, PollDesc *pd) noexcept:
+        """End a registration; False if the number is not the registered descriptor's any more.
+
+        It was closed behind our back then, which ended the registration too, and may have a new owner.
+        """
+        cdef bint ours = not pd.stale
+        if ours and not self.closed:
             if self.owners[pd.fd] == pd:
                 self.owners[pd.fd] = NULL
-            self.close(pd.fd)
+            ours = self.close(pd.fd) == 0
         self.cache.release(pd)
+        return ours
 
     cdef void abandon(self, GList *ready) noexcept:
         """Give up a multiplexer whose own descriptor is lost: everybody who waits is sent to try again."""
-        cdef uint32_t i
         self.closed = True
+        self.wake_all(ready)
+
+    cdef void wake_all(self, GList *ready) noexcept:
+        """Send everybody who waits here to try again, and so to register elsewhere."""
+        cdef PollDesc *pd
+        cdef uint32_t i
         for i in range(self.cache.nblocks * BLOCK_SIZE):
-            if self.cache.blocks[i >> BLOCK_BITS][i & (BLOCK_SIZE - 1)].fd >= 0:
-                pd_notify(&self.cache.blocks[i >> BLOCK_BITS][i & (BLOCK_SIZE - 1)], MODE_READ | MODE_WRITE, ready)
+            pd = &self.cache.blocks[i >> BLOCK_BITS][i & (BLOCK_SIZE - 1)]
+            if pd.fd >= 0:
+                pd_notify(pd, MODE_READ | MODE_WRITE, ready)
 
     cdef int own(self, int fd, PollDesc *pd, GList *ready) except -1:
         """Note `pd` as the owner of number `fd`.

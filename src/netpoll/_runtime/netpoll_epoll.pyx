@@ -18,6 +18,9 @@ from libc.errno cimport EEXIST, EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+import os
+import stat
+
 from netpoll._runtime.atomics cimport np_flag_clear, np_flag_raise
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, WAKE_KEY, PollDesc, Poller, pd_key, pd_notify
@@ -41,6 +44,14 @@ from netpoll._runtime.syscalls cimport (
 
 cdef enum:
     BATCH = 512   # events of one call
+
+
+cdef bint is_anonymous(int fd) noexcept:
+    """Tell whether a descriptor is of a kind that has no type of file, as an eventfd has none."""
+    try:
+        return stat.S_IFMT(os.fstat(fd).st_mode) == 0
+    except OSError:
+        return False
 
 
 cdef class EpollPoller(Poller):
@@ -146,8 +157,10 @@ cdef class EpollPoller(Poller):
         return fd >= 0 and (fd == self.epfd or fd == self.event_fd)
 
     cdef void abandon(self, GList *ready) noexcept:
-        # The number may have been given to somebody else meanwhile: it is not ours to close.
+        # The numbers may have been given to somebody else meanwhile: then they are not ours to close.
         self.epfd = -1
+        if not is_anonymous(self.event_fd):
+            self.event_fd = -1
         self.give_back()
         Poller.abandon(self, ready)
 

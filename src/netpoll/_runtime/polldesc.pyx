@@ -2,6 +2,7 @@
 
 Source: go1.27 internal/poll/fd_poll_runtime.go.
 """
+cimport cython
 from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport after, nanoseconds
@@ -20,6 +21,7 @@ from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, ready_list
 from netpoll.errors import ClosedError, DeadlineExceeded
 
 
+@cython.no_gc_clear     # __dealloc__ needs the poller
 cdef class PollDesc:
     """The readiness of one descriptor, which must be non-blocking and stays the caller's.
 

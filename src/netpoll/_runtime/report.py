@@ -57,6 +57,8 @@ def dump(goroutines: Iterable[Goroutine]) -> str:
     for goroutine in goroutines:
         lines.append(f"{describe(goroutine)}: {goroutine.state}")
         frame = goroutine.stack
+        while frame is not None and frame.f_globals is globals():
+            frame = frame.f_back
         if frame is not None:
             lines.extend(text.rstrip("\n") for text in traceback.format_stack(frame))
     return "\n".join(lines)

@@ -49,6 +49,7 @@ cdef class Scheduler:
     cdef int link(self, G g) except -1
     cdef void start_failed(self) noexcept
     cdef bint take_inbound(self) noexcept
+    cdef int open_gate(self) except -1
     cdef int poll(self, int64_t delay) noexcept
     cdef int block(self) noexcept
     cdef void poll_failed(self) noexcept

@@ -22,12 +22,14 @@ Source: go1.27 runtime/proc.go (schedule, findRunnable, gopark, goready); tokio'
 """
 cimport cython
 from cpython.contextvars cimport PyContext_CopyCurrent, PyContext_Enter, PyContext_Exit
-from cpython.exc cimport PyErr_SetInterrupt
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.errno cimport EBADF
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+import sys
 import threading
 import weakref
 from types import GenericAlias
@@ -305,6 +307,7 @@ cdef class Scheduler:
         """Wait in the poller for the next event, timer, wake-up or signal."""
         cdef int64_t when = self.timers.next_when()
         cdef int64_t delay = -1
+        cdef SignalGate gate    # kept alive: where the poller is lost, so is its gate
         if when != NEVER:
             delay = when - nanotime()
             if delay <= 0:
@@ -317,17 +320,31 @@ cdef class Scheduler:
             self.block_in_poll(delay)
             return 0
         try:
-            if self.gate is None:
-                self.poller.init()
-                self.gate = SignalGate(self.poller)
-            delay = self.gate.enter(delay)
+            self.open_gate()
+            gate = self.gate
+            delay = gate.enter(delay)
+        except BaseException as exception:
+            self.interrupt_main(exception)
+            if isinstance(exception, OSError) and exception.errno == EBADF:
+                # The gate's pipe was closed behind our back, and so the poller's own may be.
+                self.poll_failed()
+            return 0
+        try:
             try:
+                PyErr_CheckSignals()
                 if self.runq.head == NULL and self.runnext == NULL:
                     self.block_in_poll(delay)
             finally:
-                self.gate.leave()
+                gate.leave()
         except BaseException as exception:
             self.interrupt_main(exception)
+        return 0
+
+    cdef int open_gate(self) except -1:
+        """Have the descriptors that a wait takes: those of the poller, and the gate where signals come."""
+        self.poller.init()
+        if self.owns_signals and self.gate is None:
+            self.gate = SignalGate(self.poller)
         return 0
 
     cdef int block_in_poll(self, int64_t delay) noexcept:
@@ -746,6 +763,7 @@ cdef class Scheduler:
         """End this scheduler: give back stacks, poller and wake-up descriptors. The thread may get a new one."""
         global np_scheduler
         cdef G main = <G>self.main
+        cdef GList elsewhere = GList(NULL, NULL, 0)    # goroutines of other threads that wait at this poller
         self.closed = True
         self.idle.clear()
         Py_XDECREF(self.spawner)
@@ -753,11 +771,17 @@ cdef class Scheduler:
         if self.gate is not None:
             self.gate.shut()
             self.gate = None
+        self.poller.wake_all(&elsewhere)
         self.poller.shut()
+        ready_list(&elsewhere)
         if np_scheduler == <void *>self:
             np_scheduler = NULL
         main.state = G_DEAD
         self.timers.remove(&main.timer)
+        # Not kept: at the end of a thread greenlet takes a reference to its main greenlet that the garbage
+        # collector cannot see, as ours, for one that was forgotten, and drops it.
+        Py_XDECREF(main.greenlet)
+        main.greenlet = NULL
         self.current = NULL
         self.unlink(main)
 
@@ -883,8 +907,13 @@ cdef void note_origin(G g) noexcept:
 
 
 cdef bint failed(G g) noexcept:
-    """Tell whether it raised something that is not just its own cancellation."""
-    return g.exception is not None and not (g.cancelled and isinstance(g.exception, Cancelled))
+    """Tell whether it raised something that is not just its own cancellation.
+
+    Nor is it a failure that what it joined was cancelled as well: so it goes when all are, at the end.
+    """
+    return g.exception is not None and not (
+        g.cancelled and isinstance(g.exception, (Cancelled, GoroutineCancelled))
+    )
 
 
 cdef str name_of(G g):
@@ -962,8 +991,14 @@ cdef class Goroutine(G):
     def stack(self):
         """The topmost Python frame of a parked goroutine, None if it has none."""
         cdef G g = self
+        cdef PyObject *here
         if g.greenlet == NULL or g.state == G_RUNNING:
             return None
+        here = <PyObject *>PyGreenlet_GetCurrent()
+        if here != NULL:
+            Py_DECREF(<object>here)
+        if here == g.greenlet:      # it looks for work for the others
+            return sys._getframe()
         return (<object>g.greenlet).gr_frame
 
     def join(self, timeout=None):

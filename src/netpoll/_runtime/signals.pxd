@@ -11,7 +11,7 @@ that would block for longer than that right after a setting is cut short, comes 
 A busy process thus pays a hundred settings a second, an idle one none, and a signal is heard within
 FRESH at the latest. What another owner of the descriptor would have received is passed on to it.
 """
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from netpoll._runtime.netpoll cimport PollDesc, Poller
 
@@ -23,6 +23,7 @@ cdef class SignalGate:
     cdef int write_end
     cdef int other              # the descriptor of another owner
     cdef int64_t set_at
+    cdef uint64_t inode         # of the pipe
     cdef PollDesc *pd
     cdef Poller poller
 
@@ -30,4 +31,5 @@ cdef class SignalGate:
     cdef int leave(self) except -1
     cdef int install(self) except -1
     cdef void drain(self) noexcept
+    cdef void close_end(self, int fd) noexcept
     cdef void shut(self) noexcept

@@ -2,9 +2,11 @@
 
 Source: trio _core/_wakeup_socketpair.py (a wake-up descriptor, and passing on to another owner).
 """
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_WriteUnraisable
 from libc.stdint cimport int64_t
 
+import os
 import signal
 
 from netpoll._runtime.clock cimport nanotime
@@ -13,6 +15,7 @@ from netpoll._runtime.netpoll cimport PD_NIL, Poller
 from netpoll._runtime.syscalls cimport O_CLOEXEC, O_NONBLOCK, kernel
 
 
+@cython.no_gc_clear     # __dealloc__ needs the poller
 cdef class SignalGate:
     """A pipe in a poller, for the thread that runs Python's signal handlers."""
 
@@ -23,16 +26,22 @@ cdef class SignalGate:
         if kernel.pipe(ends, O_CLOEXEC | O_NONBLOCK) < 0:
             PyErr_SetFromErrno(OSError)
         self.read_end, self.write_end = ends[0], ends[1]
-        self.pd = poller.register(self.read_end, &nobody)
+        try:
+            self.inode = os.fstat(self.read_end).st_ino     # a Ctrl-C may come up in any call
+            self.pd = poller.register(self.read_end, &nobody)
+        except BaseException:
+            kernel.close(ends[0])
+            kernel.close(ends[1])
+            raise
         self.poller = poller
 
     def __dealloc__(self):
         self.shut()
 
     cdef int64_t enter(self, int64_t delay) except -2:
-        """Let pending handlers run; return for how many ns (< 0: no limit) the poll may block.
+        """Have signals break the poll from here on; return for how many ns (< 0: no limit) it may block.
 
-        From here on a signal breaks it. Raises what a handler raises.
+        The caller then lets pending handlers run, and `leave` those that came during the poll.
         """
         cdef int64_t now = nanotime()
         if now - self.set_at >= FRESH:
@@ -40,7 +49,6 @@ cdef class SignalGate:
             self.set_at = now
         elif delay < 0 or delay > FRESH:
             delay = FRESH
-        PyErr_CheckSignals()
         return delay
 
     cdef int leave(self) except -1:
@@ -84,6 +92,14 @@ cdef class SignalGate:
             self.drain()
         self.poller.deregister(self.pd)
         self.pd = NULL
-        kernel.close(self.read_end)
-        kernel.close(self.write_end)
+        self.close_end(self.read_end)
+        self.close_end(self.write_end)
         self.read_end = self.write_end = -1
+
+    cdef void close_end(self, int fd) noexcept:
+        """Close an end of the pipe, unless it was closed behind our back: the number is a stranger's then."""
+        try:
+            if os.fstat(fd).st_ino == self.inode:
+                kernel.close(fd)
+        except OSError:
+            pass

@@ -80,7 +80,7 @@ class TCPAddr(InternetAddr):
         return "tcp"
 
 
-_CLASSES: dict[str, type[InternetAddr]] = {"tcp": TCPAddr, "tcp4": TCPAddr, "tcp6": TCPAddr}
+_CLASSES: dict[str, type[TCPAddr]] = {"tcp": TCPAddr, "tcp4": TCPAddr, "tcp6": TCPAddr}
 
 
 def encode(addr: InternetAddr) -> bytes:
@@ -91,7 +91,7 @@ def encode(addr: InternetAddr) -> bytes:
     return sockaddr.pack(addr.ip, addr.port, scope)
 
 
-def decode(network: str, raw: bytes) -> InternetAddr:
+def decode(network: str, raw: bytes) -> TCPAddr:
     """Return the address that a raw one of that network stands for; AddrError if it is none.
 
     An IPv4 peer of a socket that serves both families is shown as the IPv4 address that it is.

@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
-from typing import Literal, Self, TypeAlias, overload
+from typing import Any, Literal, Self, TypeAlias, overload
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -116,12 +116,12 @@ class Conn:
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
-    ) -> TextIOWrapper | ConnFile | BufferedReader | BufferedWriter | BufferedRWPair: ...
+    ) -> Any: ...
     def close(self) -> None:
         """Close; who reads or writes gets ClosedError at once. Never parks; again: does nothing."""
 
     def close_read(self) -> None:
-        """Shut down the reading side: reads return b"" from now on. Does not park."""
+        """Shut down the reading side: a read that finds nothing returns b"". Does not park."""
 
     def close_write(self) -> None:
         """Shut down the writing side: the peer reads the end of the stream. Does not park."""

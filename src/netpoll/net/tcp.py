@@ -1,10 +1,11 @@
 """TCP connections and listeners."""
 
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from netpoll._poll.fd import FD
 from netpoll.net import sockopt
-from netpoll.net.addr import InternetAddr, decode
+from netpoll.net.addr import TCPAddr, decode
 from netpoll.net.conn import Conn
 from netpoll.net.listener import Listener
 from netpoll.net.operror import wrap_error, wrapping
@@ -18,6 +19,16 @@ class TCPConn(Conn):
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # at run time these are Conn's
+
+        @property
+        def local_addr(self) -> TCPAddr:
+            """This end's address."""
+
+        @property
+        def remote_addr(self) -> TCPAddr:
+            """The peer's address."""
 
     def set_no_delay(self, enabled: bool) -> None:  # noqa: FBT001 - the option's value
         """Send small writes at once, which is the default, or let the kernel gather them."""
@@ -76,12 +87,12 @@ class TCPListener(Listener):
         return self._network
 
     @property
-    def local_addr(self) -> InternetAddr:
+    def local_addr(self) -> TCPAddr:
         """The address listened on, with the port that the kernel chose if it was given as 0."""
         return self._addr
 
     @property
-    def addr(self) -> InternetAddr:
+    def addr(self) -> TCPAddr:
         """The same as local_addr."""
         return self._addr
 

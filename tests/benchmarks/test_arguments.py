@@ -1,0 +1,51 @@
+import pytest
+
+from benchmarks.arguments import parse
+from benchmarks.scenarios import SCENARIOS
+
+
+def test_without_arguments_everything_is_measured() -> None:
+    options = parse([])
+    assert options.scenarios == SCENARIOS
+    assert options.is_whole
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo",
+        "--quick",
+        "--conns 50",
+        "--size 64 1024",
+        "--peers go",
+        "--rounds 3",
+        "--seconds 2",
+        "--far",
+    ],
+)
+def test_a_part_is_not_the_whole(line: str) -> None:
+    assert not parse(line.split()).is_whole
+
+
+def test_a_part_has_only_what_was_asked_for() -> None:
+    options = parse(["echo", "idle", "--conns", "50", "100", "--peers", "go,trio", "gevent"])
+    assert [scenario.name for scenario in options.scenarios] == ["echo", "idle"]
+    assert options.chosen == {"conns": (50, 100)}
+    assert options.contenders == ("go", "trio", "gevent")
+
+
+@pytest.mark.parametrize(
+    "line", ["ecko", "--conns 0", "--conns many", "--seconds 0", "--rounds -1"]
+)
+def test_nonsense_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        parse(line.split())
+    assert refusal.value.code == 2
+    assert line.rsplit(maxsplit=1)[-1] in capsys.readouterr().err
+
+
+def test_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    shown = capsys.readouterr().out
+    assert all(scenario.title in shown for scenario in SCENARIOS)

@@ -1,0 +1,66 @@
+import random
+from collections import Counter
+from itertools import groupby
+
+from benchmarks import plan
+from benchmarks.bench import Programs
+from benchmarks.contenders import Contender
+from benchmarks.plan import Item
+from benchmarks.scenario import Scenario
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.scenarios.echo import ECHO
+from benchmarks.scenarios.tasks import TASKS
+from benchmarks.tasks import GREENLET
+
+
+def planned(number: int, seed: int, *scenarios: Scenario) -> list[list[Item]]:
+    work = {scenario: scenario.cells(quick=False, chosen={}) for scenario in scenarios}
+    contenders = [c for scenario in scenarios for c in scenario.contenders]
+    return list(plan.rounds(work, contenders, number, random.Random(seed)))
+
+
+def names(items: list[Item]) -> list[tuple[str, str]]:
+    return [(item.cell.label, item.contender.name) for item in items]
+
+
+def test_each_round_measures_everybody_in_every_cell_once() -> None:
+    for number, items in enumerate(planned(3, 1, ECHO)):
+        assert set(Counter(names(items)).values()) == {1}
+        assert len(items) == 12 * len(ECHO.contenders)
+        assert {item.round for item in items} == {number}
+
+
+def test_those_of_one_cell_follow_one_another() -> None:
+    (items,) = planned(1, 1, ECHO, TASKS)
+    cells = [cell for cell, _ in groupby(item.cell for item in items)]
+    assert len(cells) == len(set(cells))
+
+
+def test_rounds_have_different_orders_and_a_seed_repeats_them() -> None:
+    first, second = planned(2, 1, ECHO)
+    assert names(first) != names(second)
+    assert planned(2, 1, ECHO) == [first, second]
+    assert planned(2, 2, ECHO) != [first, second]
+
+
+def test_nobody_is_measured_where_it_does_not_apply() -> None:
+    (items,) = planned(1, 1, TASKS)
+    kinds = {item.cell.text("kind") for item in items if item.contender is GREENLET}
+    assert kinds == {"switch", "spawn", "million"}
+
+
+def test_who_is_missing_is_skipped_with_a_reason(nothing_in_go: Programs) -> None:
+    contenders, skipped = plan.available(SCENARIOS, [], nothing_in_go)
+    assert skipped["go"] == "it was not built"
+    assert "go" not in {c.name for c in contenders}
+
+
+def test_the_reference_is_measured_even_if_nobody_asked_for_it(nothing_in_go: Programs) -> None:
+    contenders, _ = plan.available([ECHO], ["threads"], nothing_in_go)
+    assert [c.name for c in contenders] == ["limit", "threads"]
+
+
+def test_contenders_of_the_same_name_are_all_wanted(nothing_in_go: Programs) -> None:
+    contenders, _ = plan.available([ECHO, TASKS], ["netpoll"], nothing_in_go)
+    assert [c.name for c in contenders] == ["limit", "netpoll", "netpoll"]
+    assert all(isinstance(c, Contender) for c in contenders)

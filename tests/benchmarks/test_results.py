@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.results import load, merged_latencies, save
+from tests.benchmarks.samples import MANY, SMALL, record, results
+
+
+def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
+    saved = results(
+        record("netpoll", 1.25), record("limit", 1.0, cell=MANY, number=1, steady=False)
+    )
+    file = tmp_path / "new" / "results.json"
+    save(saved, file)
+    loaded = load(file)
+    assert (loaded.about, loaded.skipped) == (saved.about, saved.skipped)
+    for ours, theirs in zip(loaded.records, saved.records, strict=True):
+        assert (ours.cell, ours.contender, ours.round) == (
+            theirs.cell,
+            theirs.contender,
+            theirs.round,
+        )
+        assert ours.sample.figures == theirs.sample.figures
+        assert (ours.sample.ticks, ours.sample.steady) == (
+            theirs.sample.ticks,
+            theirs.sample.steady,
+        )
+        assert ours.sample.latency.pairs() == theirs.sample.latency.pairs()
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text('{"format": 0}', encoding="ascii")
+    with pytest.raises(ValueError, match="format 0"):
+        load(file)
+
+
+def test_cells_come_in_order_of_their_numbers() -> None:
+    assert results(record("limit", 1, cell=MANY), record("limit", 1)).cells("echo") == [SMALL, MANY]
+
+
+def test_a_figure_is_the_median_of_the_rounds() -> None:
+    found = results(*(record("limit", cpu, number=i) for i, cpu in enumerate((3.0, 1.0, 2.0))))
+    spread = found.figure(SMALL, "limit", "cpu")
+    assert spread is not None
+    assert (spread.median, spread.rounds) == (2.0, 3)
+
+
+def test_samples_of_a_machine_that_was_not_itself_count_only_if_there_are_no_others() -> None:
+    odd = record("netpoll", 9.0, steady=False)
+    alone, beside = results(odd), results(odd, record("netpoll", 2.0, number=1))
+    assert not alone.is_steady(SMALL, "netpoll")
+    assert beside.is_steady(SMALL, "netpoll")
+    assert alone.by_round(SMALL, "netpoll", "cpu") == {0: 9.0}
+    assert beside.by_round(SMALL, "netpoll", "cpu") == {1: 2.0}
+
+
+def test_a_ratio_is_that_of_the_same_rounds() -> None:
+    found = results(
+        record("netpoll", 2.0, number=0),
+        record("netpoll", 8.0, number=1),
+        record("limit", 4.0, number=1),
+        record("limit", 1.0, number=2),
+    )
+    spread = found.ratio(SMALL, "netpoll", "limit", "cpu")
+    assert spread is not None
+    assert (spread.median, spread.rounds) == (2.0, 1)
+
+
+def test_user_and_system_share_out_the_processor_time_by_the_ticks_of_all_rounds() -> None:
+    found = results(
+        record("netpoll", 2.0, number=0, ticks=(0, 4)),
+        record("netpoll", 2.0, number=1, ticks=(2, 2)),
+    )
+    user, system = (found.figure(SMALL, "netpoll", name) for name in ("user", "system"))
+    assert user is not None
+    assert system is not None
+    assert (user.median, system.median) == (0.5, 1.5)
+
+
+def test_without_ticks_nothing_is_said_of_user_and_system() -> None:
+    assert results(record("netpoll", 2.0, ticks=(0, 0))).figure(SMALL, "netpoll", "user") is None
+
+
+def test_merging_latencies_loses_none() -> None:
+    records = [record("netpoll", 1.0, number=i) for i in range(3)] + [record("limit", 1.0)]
+    before = results(*records).latency(SMALL, "netpoll").pairs()
+    merged = results(*merged_latencies(records))
+    assert merged.latency(SMALL, "netpoll").pairs() == before
+    assert [len(record.sample.latency) for record in records] == [18, 0, 0, 6]

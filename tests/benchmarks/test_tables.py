@@ -1,0 +1,95 @@
+import pytest
+
+from benchmarks import page, tables
+from benchmarks.results import Results
+from benchmarks.scenarios.echo import ECHO
+from tests.benchmarks.samples import MANY, SMALL, record, results
+
+
+@pytest.fixture
+def found() -> Results:
+    """Return three rounds in which netpoll takes a fifth more than the limit, and Go less."""
+    return results(
+        *(
+            record(name, cpu * slower, number=number)
+            for number, slower in enumerate((1.0, 3.0, 2.0))
+            for name, cpu in (("limit", 1.0), ("netpoll", 1.2), ("go", 1.1), ("gevent", 4.0))
+        )
+    )
+
+
+def test_the_best_comes_first_with_its_ratio_to_the_reference(found: Results) -> None:
+    table = tables.detail(found, ECHO, SMALL)
+    assert table.title == "Echo: 64 B, 50 connections"
+    assert table.columns[:4] == ("", "CPU µs/req", "± %", "x limit")
+    assert [row[:4] for row in table.rows] == [
+        ("C, bare epoll loop (the limit)", "2.00", "50", "1.00"),
+        ("Go net, GOMAXPROCS=1", "2.20", "50", "1.10"),
+        ("netpoll", "2.40", "50", "1.20"),
+        ("gevent, StreamServer", "8.00", "50", "4.00"),
+    ]
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_a_matrix_has_a_column_for_each_cell_and_a_dash_for_nothing(found: Results) -> None:
+    found.records.append(record("limit", 5.0, cell=MANY))
+    table = tables.matrix(found, ECHO)
+    assert table.columns == ("", "64 B, 50 connections", "64 B, 1,000 connections")
+    assert table.rows[0][1:] == ("2.00 (1.00)", "5.00 (1.00)")
+    assert table.rows[1] == ("netpoll", "2.40 (1.20)", "-")
+
+
+def test_a_figure_of_a_machine_that_was_not_itself_is_marked() -> None:
+    odd = results(record("limit", 1.0, steady=False))
+    assert tables.detail(odd, ECHO, SMALL).rows[0][1] == "~1.00"
+    assert tables.matrix(odd, ECHO).rows[0][1] == "~1.00 (1.00)"
+
+
+def test_goals_say_what_was_reached_and_what_was_not(found: Results) -> None:
+    rows = {row[0]: row[1:] for row in tables.goals(found).rows}
+    start = "echo 64 B, 50 connections: "
+    assert rows == {
+        start + "CPU per request / limit": ("1.20 x", "≤ 1.2", "≤ 1.1", "reached"),
+        start + "CPU per request / go": ("1.09 x", "≤ 1", "-", "MISSED"),
+        start + "requests per second / gevent": ("3.33 x", "≥ 2", "≥ 2.5", "aim reached"),
+    }
+
+
+def test_the_page_names_who_is_ahead_of_netpoll(found: Results) -> None:
+    assert page.ahead(found, ECHO, SMALL) == ["Go net, GOMAXPROCS=1 (0.92 of netpoll's)"]
+
+
+def test_the_page_says_under_which_conditions_and_what_is_missing(found: Results) -> None:
+    lines = "\n".join(page.conditions(found))
+    for words in ("2 cores", "others used 25%", "3 rounds", "curio: curio is not installed"):
+        assert words in lines
+    assert "one core" not in lines
+
+
+def test_only_what_is_between_the_marks_is_replaced(found: Results) -> None:
+    before = f"top\n{page.BEGIN}\nold\n{page.END}\nbottom\n"
+    after = page.replace(before, page.text(found))
+    assert after.startswith(f"top\n{page.BEGIN}\n\n## The figures\n\n- 2030-01-02")
+    assert after.endswith(f"\n\n{page.END}\nbottom\n")
+    assert "old" not in after
+    assert page.replace(after, "old").count(page.END) == 1
+
+
+@pytest.mark.parametrize("text", ["", page.BEGIN, page.END, page.END + page.BEGIN])
+def test_a_page_without_marks_is_left_alone(text: str) -> None:
+    with pytest.raises(ValueError, match="marks"):
+        page.replace(text, "new")
+
+
+def test_the_page_that_there_is_has_its_marks() -> None:
+    assert page.replace(page.PAGE.read_text(encoding="utf-8"), "new")
+
+
+def test_markdown_has_a_ruler_and_netpoll_in_bold() -> None:
+    table = tables.Table("t", ("", "ns"), (("netpoll", "1"), ("go", "2")))
+    assert page.markdown(table).splitlines() == [
+        "|  | ns |",
+        "| --- | ---: |",
+        "| **netpoll** | **1** |",
+        "| go | 2 |",
+    ]
