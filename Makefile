@@ -1,7 +1,7 @@
 # Every target sets up what it needs, from a bare python3 and a C compiler.
 #   PYTHON  the interpreter to build with and run on
 #   VENV    the virtual environment, made anew when PYTHON is another one than before
-#   ARGS    arguments for the demo or for pytest
+#   ARGS    arguments for the demo, for pytest or for the benchmark
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
@@ -9,12 +9,12 @@ ARGS ?=
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --quiet --disable-pip-version-check --no-input
 SOURCES := $(sort $(shell find src -type f ! -name '*.py[co]' ! -path '*.egg-info/*'))
-TYPED := src tests tools $(wildcard examples)
+TYPED := src tests tools $(wildcard examples benchmarks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the environments share build/
-.PHONY: help demo build test test-all test-others lint clean FORCE
+.PHONY: help demo build test test-all test-others lint bench instructions clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,8 +44,15 @@ lint: $(VENV)/.installed $(VENV)/.lint ## check style, types, stubs and layers
 	PATH="$(VENV)/bin:$$PATH" cython-lint src
 	$(VENV)/bin/lint-imports --no-cache --no-logo
 
+bench: $(VENV)/.installed $(VENV)/.bench ## measure side by side with the peers (ARGS="echo --conns 50")
+	$(IN_VENV) -m benchmarks $(ARGS)
+
+instructions: $(VENV)/.installed $(VENV)/.bench ## count instructions per echo and per switch (ARGS=--save)
+	$(IN_VENV) -m benchmarks.instructions $(ARGS)
+
 clean: ## remove all that make has made
 	rm -rf .venv .venv-3.* $(VENV) build dist src/*.egg-info .hypothesis .*_cache
+	rm -rf benchmarks/build benchmarks/results/last
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Holds the interpreter that the environment was made with; remade when that is another or gone.
@@ -66,6 +73,13 @@ $(VENV)/.required: $(VENV)/.python pyproject.toml
 $(VENV)/.lint: $(VENV)/.required
 	$(IN_VENV) tools/requirements.py lint >$@.txt
 	$(PIP) install -r $@.txt
+	@touch $@
+
+# A peer that cannot be installed here is left out, and the benchmark says so.
+$(VENV)/.bench: $(VENV)/.required
+	$(IN_VENV) tools/requirements.py bench >$@.txt
+	$(PIP) install -r $@.txt || while read -r peer; do \
+	  $(PIP) install "$$peer" || echo "left out: $$peer" >&2; done <$@.txt
 	@touch $@
 
 # Holds the names of the sources and a sum of setup.py; a change starts the build afresh. setuptools

@@ -104,11 +104,11 @@ def test_every_message_of_an_echo_is_counted_once(load: Path, options: str) -> N
     ("alter", "complaint"),
     [
         (lambda data: bytes([data[0] ^ 1]) + data[1:], "came back as"),
-        (lambda data: data[:-1] + data[-1:] * 2, "came back"),
+        (lambda data: data + b"!", "more came back"),
         (lambda data: data[:-2] + data[:-3:-1], "came back as"),
         (lambda _: b"", "closed by the server"),
     ],
-    ids=["flips a bit", "repeats a byte", "swaps two bytes", "swallows all and ends"],
+    ids=["flips a bit", "adds a byte", "swaps two bytes", "swallows all and ends"],
 )
 def test_an_echo_that_is_not_the_message_ends_the_run(
     load: Path, alter: Callable[[bytes], bytes], complaint: str
@@ -155,8 +155,9 @@ def test_cycles_are_whole_lives_of_connections(load: Path) -> None:
 
     done = run(load, "cycle", counted, "--connections 3 --requests 30")
     assert (done.returncode, done.stderr) == (0, "")
-    assert parse(done.stdout).operations == 30
-    assert 30 <= len(accepted) <= 30 + 3
+    # Those that end together are counted together, and one more is under way on each.
+    assert 30 <= parse(done.stdout).operations <= 30 + 2
+    assert 30 <= len(accepted) <= 30 + 2 + 3
 
 
 def count_to(answer: Callable[[int], int]) -> Serve:

@@ -36,6 +36,14 @@ def test_those_of_one_cell_follow_one_another() -> None:
     assert len(cells) == len(set(cells))
 
 
+def test_rounds_have_the_cells_in_different_orders() -> None:
+    orders = [
+        [cell for cell, _ in groupby(item.cell for item in items)] for items in planned(2, 1, ECHO)
+    ]
+    assert orders[0] != orders[1]
+    assert set(orders[0]) == set(orders[1])
+
+
 def test_rounds_have_different_orders_and_a_seed_repeats_them() -> None:
     first, second = planned(2, 1, ECHO)
     assert names(first) != names(second)

@@ -8,6 +8,7 @@ import select
 import socket
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,7 @@ import netpoll
 from netpoll._poll.fd import FD
 from tests import tcp
 from tests.kernel import TABLE, recorded
+from tests.poll.operations import raised
 from tests.program import reset
 from tests.running import in_run, pair, parked
 
@@ -72,6 +74,28 @@ def test_a_read_that_filled_its_buffer_is_followed_by_a_try() -> None:
         peer.sendall(b"gh")
         assert reader.join() == b"gh"
         assert len(calls.made) == 5
+
+
+@in_run
+def test_an_event_noted_before_a_read_is_spent_by_it() -> None:
+    with tcp.end() as (fd, peer):
+        reader = parked(netpoll.go(fd.read_bytes, 10))
+        peer.sendall(b"a")
+        reader.join()
+        waits = netpoll.go(
+            raised, partial(fd.write, bytes(20_000_000))
+        )  # so that there is a poller to ask
+        for _ in range(3):
+            peer.sendall(b"b")
+            netpoll.sleep(0.001)
+            with recorded("recv") as calls:
+                assert fd.read_bytes(10) == b"b"
+                reader = parked(netpoll.go(fd.read_bytes, 10))
+                assert len(calls.made) == 1
+            peer.sendall(b"c")
+            assert reader.join() == b"c"
+        waits.cancel()
+        waits.join()
 
 
 # ---- that it misses nothing ------------------------------------------------------------------

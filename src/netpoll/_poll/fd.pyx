@@ -392,6 +392,7 @@ cdef class FD:
         cdef GList woken = GList(NULL, NULL, 0)
         cdef PollDesc *old = self.pd
         cdef PollDesc *new
+        cdef Poller _poller = self.poller    # kept alive: `old` lies in its cache
         if old.stale:
             return 0
         # One registration at a time: a descriptor that is given up stays registered where it is.

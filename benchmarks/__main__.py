@@ -1,0 +1,7 @@
+"""Run the benchmark: python -m benchmarks."""
+
+import sys
+
+from benchmarks.command import main
+
+sys.exit(main())

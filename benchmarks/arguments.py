@@ -1,0 +1,105 @@
+"""What may be written on the command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.building import HERE
+from benchmarks.scenario import Axes, Scenario
+from benchmarks.scenarios import SCENARIOS
+
+RESULTS = HERE / "results"
+WHOLE = RESULTS / "whole.json"
+"""The run that docs/performance.md and the plots speak of."""
+LAST = RESULTS / "last"
+"""Where a quick run and a run of a part go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked for. rounds and seconds: None for those of the pace."""
+
+    scenarios: tuple[Scenario, ...]
+    quick: bool
+    chosen: Axes
+    contenders: tuple[str, ...]
+    rounds: int | None
+    seconds: float | None
+    seed: int | None
+    far: bool
+    show: Path | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether everything is measured as it should be."""
+        return (
+            self.scenarios == SCENARIOS
+            and not (self.quick or self.chosen or self.contenders or self.far)
+            and self.rounds is None
+            and self.seconds is None
+        )
+
+
+def parse(argv: Sequence[str] | None) -> Options:
+    """Return the options; SystemExit if they make no sense."""
+    args = _parser().parse_args(argv)
+    chosen = {"conns": tuple(args.conns or ()), "size": tuple(args.size or ())}
+    return Options(
+        scenarios=tuple(each for each in SCENARIOS if each in (args.scenario or SCENARIOS)),
+        quick=args.quick,
+        chosen={name: values for name, values in chosen.items() if values},
+        contenders=tuple(name for names in args.peers or () for name in names.split(",")),
+        rounds=args.rounds,
+        seconds=args.seconds,
+        seed=args.seed,
+        far=args.far,
+        show=args.show,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="make bench ARGS=...",
+        description="Measure netpoll and its peers side by side.",
+        epilog=_epilog(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("scenario", nargs="*", type=_scenario, metavar="SCENARIO", help="default: all of them")
+    add("--quick", action="store_true", help="few and short rounds, fewer connections")
+    add("--conns", type=_count, nargs="+", metavar="N", help="numbers of connections")
+    add("--size", type=_count, nargs="+", metavar="BYTES", help="sizes of a message")
+    add("--peers", nargs="+", metavar="NAME", help="whom to measure, beside the reference")
+    add("--rounds", type=_count, metavar="N", help="how often each is measured")
+    add("--seconds", type=_seconds, metavar="S", help="how long each sample takes")
+    add("--seed", type=int, metavar="N", help="makes the order the same again")
+    add("--far", action="store_true", help="measure while the cores are far apart, if they move")
+    add("--show", type=Path, metavar="FILE", help="measure nothing, show these results")
+    return parser
+
+
+def _scenario(name: str) -> Scenario:
+    for scenario in SCENARIOS:
+        if scenario.name == name:
+            return scenario
+    raise argparse.ArgumentTypeError(f"{name} is no scenario")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 60:  # noqa: PLR2004 - a minute
+        raise ValueError(text)
+    return number
+
+
+def _epilog() -> str:
+    lines = "\n".join(f"  {scenario.name:10} {scenario.title}" for scenario in SCENARIOS)
+    return f"scenarios:\n{lines}\n\nexample: make bench ARGS='echo --conns 50 --peers go gevent'"

@@ -1,0 +1,49 @@
+"""What every measurement needs: programs that were built, two cores, and how long to measure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cores import Cores
+from benchmarks.steadiness import Steadiness
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The compiled programs; None is one that cannot be built here."""
+
+    pinned: Path
+    load: Path
+    yardstick: Path
+    limit: Path
+    go_server: Path | None
+    go_tasks: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long to measure; times in seconds.
+
+    warmup: what is dropped at the beginning of each sample.
+    share: of the number of operations of those scenarios that count operations.
+    patience: what may be spent waiting for the machine to be itself; see steadiness.py.
+    """
+
+    rounds: int
+    warmup: float
+    seconds: float
+    share: float
+    patience: float
+
+
+FULL = Pace(rounds=5, warmup=0.1, seconds=0.4, share=1.0, patience=300)
+QUICK = Pace(rounds=2, warmup=0.03, seconds=0.1, share=0.1, patience=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how to measure."""
+
+    programs: Programs
+    cores: Cores
+    pace: Pace
+    steadiness: Steadiness

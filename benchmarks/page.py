@@ -1,0 +1,124 @@
+"""docs/performance.md: the part of it that a run writes, between two marks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tables
+from benchmarks.building import HERE
+from benchmarks.results import Results
+from benchmarks.scenario import Cell, Scenario
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.tables import Table
+from benchmarks.targets import OURS
+
+PAGE = HERE.parent / "docs" / "performance.md"
+BEGIN = "<!-- figures: what stands up to the other mark is written by `make bench` -->"
+END = "<!-- figures: the end -->"
+_PLOTS = "../benchmarks/results"
+_DETAILED = 3
+_HOST = "the host's other guests among them"
+
+
+def update(results: Results, page: Path = PAGE) -> None:
+    """Write the results into the page; ValueError if it has no marks."""
+    page.write_text(replace(page.read_text(encoding="utf-8"), text(results)), encoding="utf-8")
+
+
+def replace(page: str, between: str) -> str:
+    """Return the page with something else between the marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError("the page has no marks between which the figures go")
+    return f"{before}{begin}\n\n{between.strip()}\n\n{end}{after}"
+
+
+def text(results: Results) -> str:
+    """Return the figures as Markdown."""
+    parts = ["## The figures", "\n".join(f"- {line}" for line in conditions(results))]
+    goals = tables.goals(results)
+    if goals.rows:
+        parts.append(_section(goals))
+    for scenario in SCENARIOS:
+        if results.cells(scenario.name):
+            parts += _scenario(results, scenario)
+    return "\n\n".join(parts)
+
+
+def conditions(results: Results) -> list[str]:
+    """Return under what conditions the run was made."""
+    about = results.about
+    pace, yardstick = about["pace"], about["yardstick"]
+    lines = [
+        f"{about['date']}: {_machine(about['machine'])}",
+        "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
+        f"{pace['rounds']} rounds, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
+        f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
+        f"samples taken again because the machine had changed meanwhile: {about['repeated']}",
+        f"samples kept although it had: {about['unsteady']}",
+        f"a send and a receive over loopback: {yardstick['kernel_ns']} ns",
+        f"a cache line from core to core and back: {yardstick['crossing_ns']} ns",
+    ]
+    if about["far"]:
+        lines.append("measured while the two cores were far apart")
+    if about["one_core"]:
+        lines.append("client and server shared one core: compare nothing but processor time")
+    if about["quick"]:
+        lines.append("a quick run: good to see that it works, not to compare")
+    return lines + [f"not measured: {name}: {reason}" for name, reason in results.skipped.items()]
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    kind = "a virtual machine" if machine["virtual"] else "a machine"
+    return (
+        f"{kind} with {machine['cores']} cores ({machine['processor']}, {machine['architecture']}),"
+        f" {machine['memory_gib']} GiB, {machine['kernel']}, {machine['python']},"
+        f" {machine['compiler']}"
+    )
+
+
+def ahead(results: Results, scenario: Scenario, cell: Cell) -> list[str]:
+    """Return who does better than netpoll in a cell, the reference aside."""
+    found = []
+    for contender in scenario.contenders:
+        if contender.name in (OURS, "limit", "python"):
+            continue
+        ratio = results.ratio(cell, contender.name, OURS, scenario.chief.name)
+        if ratio and (ratio.median < 1) == scenario.chief.less_is_better and ratio.median != 1:
+            found.append(f"{contender.label} ({ratio.median:.2f} of netpoll's)")
+    return found
+
+
+def _scenario(results: Results, scenario: Scenario) -> list[str]:
+    cells = results.cells(scenario.name)
+    parts = [f"### {scenario.title}", scenario.about]
+    plots = [scenario.name, "connections"] if scenario.name == "echo" else [scenario.name]
+    parts += [f"![{scenario.title}]({_PLOTS}/{plot}.png)" for plot in plots]
+    if len(cells) > _DETAILED:
+        parts.append(_section(tables.matrix(results, scenario)))
+    else:
+        parts += [_section(tables.detail(results, scenario, cell)) for cell in cells]
+    lines = [
+        f"- {cell.label + ': ' if cell.label else ''}{', '.join(names)}"
+        for cell in cells
+        if (names := ahead(results, scenario, cell))
+    ]
+    if lines:
+        parts.append("Ahead of netpoll:\n\n" + "\n".join(lines))
+    return parts
+
+
+def _section(table: Table) -> str:
+    return f"**{table.title}**\n\n{markdown(table)}"
+
+
+def markdown(table: Table) -> str:
+    """Return a table as Markdown, netpoll's row in bold."""
+    ruler = ["---", *["---:"] * (len(table.columns) - 1)]
+    rows = [[f"**{cell}**" if row[0] == OURS else cell for cell in row] for row in table.rows]
+    return "\n".join(_row(cells) for cells in [table.columns, ruler, *rows])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,90 @@
+"""asyncio Protocol, on asyncio's own loop or on uvloop's: callbacks, no task.
+
+The size of a read is the loop's business here, 256 KiB in both.
+"""
+
+import asyncio
+import sys
+from typing import cast
+
+MODE, LOOP = sys.argv[1], sys.argv[3]
+CHUNK = bytes(range(256)) * 256
+
+
+class Protocol(asyncio.Protocol):
+    """What all modes have in common. TCP_NODELAY is on by default."""
+
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+
+
+class Echo(Protocol):
+    """Sends back what comes."""
+
+    def data_received(self, data: bytes) -> None:
+        """Send it back."""
+        self.transport.write(data)
+
+    def pause_writing(self) -> None:
+        """Read no more than the client reads."""
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.transport.resume_reading()
+
+
+class Sink(Protocol):
+    """Reads to the end, then says how much it was."""
+
+    total = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Count it."""
+        self.total += len(data)
+
+    def eof_received(self) -> None:
+        """Answer; returning None lets the transport close."""
+        self.transport.write(self.total.to_bytes(8, "big"))
+
+
+class Source(Protocol):
+    """Sends until the client has enough."""
+
+    paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """Stop until the client has read."""
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        """Fill the transport's buffer up."""
+        self.paused = False
+        while not self.paused and not self.transport.is_closing():
+            self.transport.write(CHUNK)
+
+
+async def main() -> None:
+    """Serve whoever connects."""
+    loop = asyncio.get_running_loop()
+    protocol = {"echo": Echo, "sink": Sink, "source": Source}[MODE]
+    server = await loop.create_server(protocol, "127.0.0.1", 0, backlog=1024)
+    print("listening on {}:{}".format(*server.sockets[0].getsockname()), flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if LOOP == "uvloop":
+    import uvloop
+
+    uvloop.run(main())
+else:
+    asyncio.run(main())

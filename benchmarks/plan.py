@@ -1,0 +1,59 @@
+"""What is to be measured, in which order."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.bench import Programs
+from benchmarks.contenders import Contender
+from benchmarks.scenario import Cell, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One sample to be taken."""
+
+    scenario: Scenario
+    cell: Cell
+    contender: Contender
+    round: int
+
+
+def available(
+    scenarios: Sequence[Scenario], wanted: Sequence[str], programs: Programs
+) -> tuple[list[Contender], dict[str, str]]:
+    """Return who can be measured, and why the others cannot.
+
+    wanted: names; all if there are none. Who is a reference is measured in any case.
+    """
+    references = {scenario.reference for scenario in scenarios}
+    everybody = {contender: None for scenario in scenarios for contender in scenario.contenders}
+    chosen = [c for c in everybody if not wanted or c.name in wanted or c.name in references]
+    skipped = {c.name: reason for c in chosen if (reason := c.missing(programs))}
+    return [c for c in chosen if c.name not in skipped], skipped
+
+
+def rounds(
+    work: Mapping[Scenario, Sequence[Cell]],
+    contenders: Sequence[Contender],
+    number: int,
+    source: random.Random,
+) -> Iterator[list[Item]]:
+    """Yield the items of each round.
+
+    The cells come in random order, and in each cell the contenders. Those of one cell follow one
+    another, for they are compared round by round.
+    """
+    for index in range(number):
+        cells = [(scenario, cell) for scenario, of_it in work.items() for cell in of_it]
+        source.shuffle(cells)
+        items = []
+        for scenario, cell in cells:
+            takes_part = [
+                contender
+                for contender in scenario.contenders
+                if contender in contenders and scenario.applies(cell, contender)
+            ]
+            source.shuffle(takes_part)
+            items += [Item(scenario, cell, contender, index) for contender in takes_part]
+        yield items

@@ -1,0 +1,153 @@
+"""The results of a run: what is written to a file, and what it says."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.histogram import Histogram
+from benchmarks.scenario import Cell, Sample, Value
+from benchmarks.spread import Spread, ratios, spread
+
+FORMAT = 1
+# Of these the ticks of all rounds together tell more than the median of the rounds.
+_SHARES = {"user": 0, "system": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One sample, and of what it is."""
+
+    cell: Cell
+    contender: str
+    round: int
+    sample: Sample
+
+
+@dataclass
+class Results:
+    """All samples of a run. about: the machine, the versions, how it was measured."""
+
+    about: dict[str, Any]
+    skipped: dict[str, str] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+
+    def cells(self, scenario: str) -> list[Cell]:
+        """Return the cells of a scenario of which there are samples, in order."""
+        cells = {record.cell for record in self.records if record.cell.scenario == scenario}
+        return sorted(cells, key=lambda cell: [_sortable(value) for _, value in cell.values])
+
+    def contenders(self, cell: Cell) -> set[str]:
+        """Return who was measured in a cell."""
+        return {record.contender for record in self.records if record.cell == cell}
+
+    def by_round(self, cell: Cell, contender: str, figure: str) -> dict[int, float]:
+        """Return a figure's value in each round that has one."""
+        return {
+            record.round: record.sample.figures[figure]
+            for record in self._of(cell, contender)
+            if figure in record.sample.figures
+        }
+
+    def figure(self, cell: Cell, contender: str, figure: str) -> Spread | None:
+        """Return what the rounds say of a figure; None if there is nothing."""
+        if figure in _SHARES:
+            return self._share(cell, contender, _SHARES[figure])
+        return spread(list(self.by_round(cell, contender, figure).values()))
+
+    def ratio(self, cell: Cell, contender: str, other: str, figure: str) -> Spread | None:
+        """Return a contender's figure divided by another one's, round by round."""
+        ours, theirs = (self.by_round(cell, name, figure) for name in (contender, other))
+        return spread(ratios(ours, theirs))
+
+    def latency(self, cell: Cell, contender: str) -> Histogram:
+        """Return the latencies of all rounds together."""
+        together = Histogram()
+        for record in self._of(cell, contender):
+            together += record.sample.latency
+        return together
+
+    def is_steady(self, cell: Cell, contender: str) -> bool:
+        """Tell whether the machine was itself in at least one round."""
+        return any(record.sample.steady for record in self._of(cell, contender))
+
+    def _of(self, cell: Cell, contender: str) -> list[Record]:
+        """Return the samples that count: the steady ones, or all if there is none."""
+        all_of_it = [r for r in self.records if r.cell == cell and r.contender == contender]
+        return [r for r in all_of_it if r.sample.steady] or all_of_it
+
+    def _share(self, cell: Cell, contender: str, which: int) -> Spread | None:
+        """Return the user or system part of the processor time."""
+        cpu = self.figure(cell, contender, "cpu")
+        ticks = [record.sample.ticks for record in self._of(cell, contender)]
+        total = sum(sum(pair) for pair in ticks)
+        if cpu is None or total == 0:
+            return None
+        share = sum(pair[which] for pair in ticks) / total
+        return Spread(cpu.median * share, cpu.low * share, cpu.high * share, cpu.rounds)
+
+
+def _sortable(value: Value) -> tuple[int, str]:
+    return (value, "") if isinstance(value, int) else (0, value)
+
+
+def save(results: Results, path: Path) -> None:
+    """Write the results, a sample a line."""
+    lines = [json.dumps(_plain(record), separators=(",", ":")) for record in results.records]
+    head = json.dumps(
+        {"format": FORMAT, "about": results.about, "skipped": results.skipped}, indent=1
+    )
+    body = ",\n  ".join(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{head[:-2]},\n "samples": [\n  {body}\n ]\n}}\n', encoding="utf-8")
+
+
+def load(path: Path) -> Results:
+    """Read what `save` has written; ValueError if it is of another format."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if told.get("format") != FORMAT:
+        raise ValueError(f"{path.name} is of format {told.get('format')}, not {FORMAT}")
+    return Results(told["about"], told["skipped"], [_record(row) for row in told["samples"]])
+
+
+def merged_latencies(records: list[Record]) -> list[Record]:
+    """Keep each contender's latencies once for a cell, in its first record.
+
+    They are most of a file, and nobody looks at those of a single round.
+    """
+    groups: dict[tuple[Cell, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.cell, record.contender].append(record)
+    for first, *others in groups.values():
+        for other in others:
+            latency = first.sample.latency
+            latency += other.sample.latency
+            other.sample.latency.clear()
+    return records
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    sample = record.sample
+    return {
+        "scenario": record.cell.scenario,
+        "cell": dict(record.cell.values),
+        "contender": record.contender,
+        "round": record.round,
+        "figures": {name: float(f"{value:.6g}") for name, value in sample.figures.items()},
+        "ticks": sample.ticks,
+        "steady": sample.steady,
+        "latency": sample.latency.pairs(),
+    }
+
+
+def _record(row: dict[str, Any]) -> Record:
+    user, system = row["ticks"]
+    return Record(
+        Cell(row["scenario"], tuple(row["cell"].items())),
+        row["contender"],
+        row["round"],
+        Sample(
+            row["figures"], (user, system), Histogram(map(tuple, row["latency"])), row["steady"]
+        ),
+    )

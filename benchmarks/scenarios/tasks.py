@@ -1,0 +1,66 @@
+"""Goroutines by themselves, without a network."""
+
+import json
+
+from benchmarks.bench import Bench
+from benchmarks.contenders import Contender
+from benchmarks.processes import MeasureError, command_of, run_pinned
+from benchmarks.scenario import Cell, Figure, Sample, Scenario
+from benchmarks.tasks import GREENLET, KINDS, RUNTIMES, UNKNOWN_TO_GREENLET
+
+OPERATIONS = {
+    "switch": 300_000,
+    "spawn": 200_000,
+    "join": 100_000,
+    "million": 1_000_000,
+    "sleep": 100_000,
+}
+
+
+def measure(cell: Cell, contender: Contender, bench: Bench) -> Sample:
+    """Run one kind of work in a process of its own."""
+    kind = cell.text("kind")
+    operations = int(OPERATIONS[kind] * bench.pace.share)
+    command = command_of(bench.programs, contender, (kind, str(operations)))
+    environment = dict(contender.environment)
+    return parse(run_pinned(bench.programs, bench.cores.server, command, environment))
+
+
+def applies(cell: Cell, contender: Contender) -> bool:
+    """Tell whether a contender has what this kind of work is about."""
+    return contender is not GREENLET or cell.text("kind") not in UNKNOWN_TO_GREENLET
+
+
+def parse(text: str) -> Sample:
+    """Return the figures of one line."""
+    try:
+        told = json.loads(text)
+        operations = told["operations"]
+        return Sample(
+            {
+                "cpu": told["cpu_ns"] / operations,
+                "wall": told["wall_ns"] / operations,
+                "peak": told["peak_kib"] * 1024 / operations,
+            }
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise MeasureError(f"it said {text[:80]!r}") from error
+
+
+TASKS = Scenario(
+    name="tasks",
+    title="Goroutines",
+    about="Processor time of one operation: a switch; a start with the run to the end; the same and"
+    " waiting for it; the same, but a million of them at once; a sleep, 100,000 at once.",
+    axes={"kind": KINDS},
+    quick={"kind": KINDS},
+    contenders=RUNTIMES,
+    reference="netpoll",
+    figures=(
+        Figure("cpu", "CPU ns", 0),
+        Figure("wall", "elapsed ns", 0),
+        Figure("peak", "most memory, B", 0),
+    ),
+    measure=measure,
+    applies=applies,
+)

@@ -1,0 +1,129 @@
+"""The tables that are shown on the terminal and on the page, from results alone."""
+
+from dataclasses import dataclass
+
+from benchmarks.results import Results
+from benchmarks.scenario import Cell, Figure, Scenario
+from benchmarks.spread import Spread
+from benchmarks.targets import TARGETS, Target
+
+_NOTHING = "-"
+UNSTEADY = "~"
+"""Stands before a figure for which the machine was not itself in any round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text; the first column is names, the others are numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def detail(results: Results, scenario: Scenario, cell: Cell) -> Table:
+    """Return all figures of one cell, the best contender first."""
+    columns = ["", scenario.chief.label, "± %", f"x {_reference(scenario)}"]
+    columns += [figure.label for figure in scenario.figures[1:]]
+    rows = [
+        (name, *_chief_columns(results, scenario, cell, contender), *_others)
+        for contender, name in _ranked(results, scenario, cell)
+        for _others in [_figures(results, scenario, cell, contender)]
+    ]
+    title = f"{scenario.title}: {cell.label}" if cell.label else scenario.title
+    return Table(title, tuple(columns), tuple(rows))
+
+
+def matrix(results: Results, scenario: Scenario) -> Table:
+    """Return the chief figure of all cells, with the ratio to the reference."""
+    cells = results.cells(scenario.name)
+    names = {c.name: c.label for c in scenario.contenders}
+    present = [name for name in names if any(name in results.contenders(cell) for cell in cells)]
+    rows = [
+        (names[name], *(_with_ratio(results, scenario, cell, name) for cell in cells))
+        for name in present
+    ]
+    title = f"{scenario.title}: {scenario.chief.label}, in brackets x {_reference(scenario)}"
+    return Table(title, ("", *(cell.label for cell in cells)), tuple(rows))
+
+
+def goals(results: Results) -> Table:
+    """Return what was to be reached and what was."""
+    rows = [row for target in TARGETS if (row := _goal(results, target))]
+    return Table("Goals", ("", "measured", "must", "aim", ""), tuple(rows))
+
+
+def number(value: float | None, digits: int) -> str:
+    """Write a number; a dash for none."""
+    return _NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
+    value = target.reached(results)
+    if value is None:
+        return None
+    sign = "≥" if target.at_least else "≤"
+    met = target.satisfies(value, target.must)
+    aimed = target.aim is not None and target.satisfies(value, target.aim)
+    return (
+        target.text,
+        f"{value:,.2f} {target.unit}".strip(),
+        f"{sign} {target.must:g}",
+        _NOTHING if target.aim is None else f"{sign} {target.aim:g}",
+        "aim reached" if met and aimed else "reached" if met else "MISSED",
+    )
+
+
+def _reference(scenario: Scenario) -> str:
+    return scenario.reference
+
+
+def _ranked(results: Results, scenario: Scenario, cell: Cell) -> list[tuple[str, str]]:
+    """Return name and label of who was measured, by the chief figure."""
+    present = results.contenders(cell)
+    sign = 1 if scenario.chief.less_is_better else -1
+
+    def place(name: str) -> float:
+        spread = results.figure(cell, name, scenario.chief.name)
+        return sign * spread.median if spread else float("inf")
+
+    listed = [(c.name, c.label) for c in scenario.contenders if c.name in present]
+    return sorted(listed, key=lambda pair: place(pair[0]))
+
+
+def _chief_columns(
+    results: Results, scenario: Scenario, cell: Cell, contender: str
+) -> tuple[str, str, str]:
+    chief = scenario.chief
+    spread = results.figure(cell, contender, chief.name)
+    ratio = results.ratio(cell, contender, scenario.reference, chief.name)
+    mark = "" if results.is_steady(cell, contender) else UNSTEADY
+    return (
+        mark + _median(spread, chief),
+        number(None if spread is None else spread.relative * 100, 0),
+        _ratio(ratio),
+    )
+
+
+def _figures(results: Results, scenario: Scenario, cell: Cell, contender: str) -> list[str]:
+    return [
+        _median(results.figure(cell, contender, figure.name), figure)
+        for figure in scenario.figures[1:]
+    ]
+
+
+def _with_ratio(results: Results, scenario: Scenario, cell: Cell, contender: str) -> str:
+    spread = results.figure(cell, contender, scenario.chief.name)
+    ratio = results.ratio(cell, contender, scenario.reference, scenario.chief.name)
+    if spread is None:
+        return _NOTHING
+    mark = "" if results.is_steady(cell, contender) else UNSTEADY
+    return f"{mark}{_median(spread, scenario.chief)} ({_ratio(ratio)})"
+
+
+def _median(spread: Spread | None, figure: Figure) -> str:
+    return number(None if spread is None else spread.median, figure.digits)
+
+
+def _ratio(spread: Spread | None) -> str:
+    return number(None if spread is None else spread.median, 2)

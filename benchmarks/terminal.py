@@ -1,0 +1,80 @@
+"""Progress and tables on the terminal, with rich."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table as RichTable
+
+from benchmarks.plan import Item
+from benchmarks.tables import Table
+
+_LEAST_WIDTH = 118  # where the terminal is narrower, its own wrapping is easier to read than ours
+
+
+class Bar:
+    """Shows how far the run is. Drawn between two samples, never while one is taken."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        """Keep what draws."""
+        self._progress = progress
+        self._task = task
+
+    def begin(self, number: int, of: int) -> None:
+        """Say that a round begins, where there is no bar to be seen."""
+        if not self._progress.console.is_terminal:
+            self._progress.console.print(f"round {number} of {of}", highlight=False)
+
+    def show(self, item: Item) -> None:
+        """Say what is measured now."""
+        what = f"{item.scenario.title} {item.cell.label}: {item.contender.name}"
+        self._progress.update(self._task, description=what, refresh=True)
+
+    def advance(self) -> None:
+        """Count a sample."""
+        self._progress.advance(self._task)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Bar]:
+    """Show a bar on standard error while the block runs; nothing if that is no terminal."""
+    columns = (
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.description}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, auto_refresh=False, transient=True) as shown:
+        yield Bar(shown, shown.add_task("", total=total))
+
+
+def show(tables: Sequence[Table]) -> None:
+    """Print tables on standard output."""
+    console = Console()
+    console.width = max(console.width, _LEAST_WIDTH)
+    for table in tables:
+        console.print(_rich(table))
+
+
+def say(line: str) -> None:
+    """Print a line on standard error."""
+    Console(stderr=True, highlight=False).print(line, markup=False)
+
+
+def _rich(table: Table) -> RichTable:
+    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for place, column in enumerate(table.columns):
+        drawn.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
+    for row in table.rows:
+        drawn.add_row(*row, style="bold green" if row[0] == "netpoll" else "")
+    return drawn
