@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="few and short rounds, fewer connections")
     add("--conns", type=_count, nargs="+", metavar="N", help="numbers of connections")
     add("--size", type=_count, nargs="+", metavar="BYTES", help="sizes of a message")
-    add("--peers", nargs="+", metavar="NAME", help="whom to measure, beside the reference")
+    add("--peers", nargs="+", metavar="NAME", help="whom to measure beside netpoll")
     add("--rounds", type=_count, metavar="N", help="how often each is measured")
     add("--seconds", type=_seconds, metavar="S", help="how long each sample takes")
     add("--seed", type=int, metavar="N", help="makes the order the same again")

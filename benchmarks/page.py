@@ -53,7 +53,7 @@ def conditions(results: Results) -> list[str]:
     lines = [
         f"{about['date']}: {_machine(about['machine'])}",
         "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"{pace['rounds']} rounds, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
+        f"rounds: {pace['rounds']}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
         f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
         f"samples taken again because the machine had changed meanwhile: {about['repeated']}",
         f"samples kept although it had: {about['unsteady']}",

@@ -24,11 +24,11 @@ def available(
 ) -> tuple[list[Contender], dict[str, str]]:
     """Return who can be measured, and why the others cannot.
 
-    wanted: names; all if there are none. Who is a reference is measured in any case.
+    wanted: names; all if there are none. netpoll and who is a reference are measured in any case.
     """
-    references = {scenario.reference for scenario in scenarios}
+    always = {"netpoll", *(scenario.reference for scenario in scenarios)}
     everybody = {contender: None for scenario in scenarios for contender in scenario.contenders}
-    chosen = [c for c in everybody if not wanted or c.name in wanted or c.name in references]
+    chosen = [c for c in everybody if not wanted or c.name in wanted or c.name in always]
     skipped = {c.name: reason for c in chosen if (reason := c.missing(programs))}
     return [c for c in chosen if c.name not in skipped], skipped
 

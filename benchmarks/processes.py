@@ -16,7 +16,6 @@ from benchmarks.contenders import Contender
 _PATIENCE = 20.0
 _LONGEST = 120.0
 _ANNOUNCEMENT = "listening on "
-_LAST_LINES = 3
 
 
 class MeasureError(Exception):
@@ -39,9 +38,8 @@ class Server:
     def assert_runs(self) -> None:
         """Raise MeasureError if it has ended."""
         if self.process.poll() is not None:
-            raise MeasureError(
-                f"the server ended with status {self.process.returncode}: {last_lines(self.errors)}"
-            )
+            status, reason = self.process.returncode, last_written(self.errors)
+            raise MeasureError(f"the server ended with status {status}: {reason}")
 
 
 @contextmanager
@@ -111,8 +109,7 @@ def run_pinned(
     except subprocess.TimeoutExpired as error:
         raise MeasureError(f"not done after {error.timeout:.0f} s") from error
     if result.returncode != 0:
-        reason = " ".join(result.stderr.strip().splitlines()[-_LAST_LINES:])
-        raise MeasureError(reason or f"status {result.returncode}")
+        raise MeasureError(last_line(result.stderr) or f"status {result.returncode}")
     return result.stdout
 
 
@@ -123,10 +120,15 @@ def read_line(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline() if ready else ""
 
 
-def last_lines(errors: IO[str]) -> str:
-    """Return the end of what a process wrote on standard error."""
+def last_written(errors: IO[str]) -> str:
+    """Return the last line that a process wrote on standard error."""
     errors.seek(0)
-    return " ".join(errors.read().strip().splitlines()[-_LAST_LINES:])
+    return last_line(errors.read())
+
+
+def last_line(text: str) -> str:
+    """Return the last line; of a Python traceback it is the one that counts."""
+    return text.strip().rpartition("\n")[2]
 
 
 def _port(process: "subprocess.Popen[str]", errors: IO[str]) -> int:
@@ -134,5 +136,5 @@ def _port(process: "subprocess.Popen[str]", errors: IO[str]) -> int:
     if not line.startswith(_ANNOUNCEMENT):
         process.kill()
         process.wait()
-        raise MeasureError(f"the server does not listen: {last_lines(errors) or line!r}")
+        raise MeasureError(f"the server does not listen: {last_written(errors) or line!r}")
     return int(line.rpartition(":")[2])

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from benchmarks.tasks.measured import BATCH, LONGEST, chosen, measure_async
+from benchmarks.tasks.measured import BATCH, STEP, chosen, measure_async
 
 
 async def nothing() -> None:
@@ -43,9 +43,7 @@ async def million(operations: int) -> None:
 
 async def sleep_all(operations: int) -> None:
     """Let them all sleep at the same time."""
-    tasks = [
-        asyncio.create_task(asyncio.sleep(LONGEST * i / operations)) for i in range(operations)
-    ]
+    tasks = [asyncio.create_task(asyncio.sleep(STEP * i)) for i in range(operations)]
     for task in tasks:
         await task
 

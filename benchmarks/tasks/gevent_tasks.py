@@ -2,7 +2,7 @@
 
 import gevent
 
-from benchmarks.tasks.measured import BATCH, LONGEST, chosen, measure
+from benchmarks.tasks.measured import BATCH, STEP, chosen, measure
 
 
 def nothing() -> None:
@@ -43,7 +43,7 @@ def million(operations: int) -> None:
 
 def sleep_all(operations: int) -> None:
     """Let them all sleep at the same time."""
-    greenlets = [gevent.spawn(gevent.sleep, LONGEST * i / operations) for i in range(operations)]
+    greenlets = [gevent.spawn(gevent.sleep, STEP * i) for i in range(operations)]
     for greenlet in greenlets:
         greenlet.join()
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 BATCH = 100
 """How many are started at a time where the kind says spawn."""
-LONGEST = 1.0
-"""Seconds of the longest sleep."""
+STEP = 1e-5
+"""Seconds that each sleeps longer than the one before: of 100,000 the last sleeps a second."""
 
 Work = Callable[[int], object]
 AsyncWork = Callable[[int], Coroutine[object, object, object]]

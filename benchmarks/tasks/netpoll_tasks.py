@@ -1,6 +1,6 @@
 """netpoll: goroutines."""
 
-from benchmarks.tasks.measured import BATCH, LONGEST, chosen, measure
+from benchmarks.tasks.measured import BATCH, STEP, chosen, measure
 from netpoll import go, gosched, run, sleep
 
 
@@ -44,7 +44,7 @@ def million(operations: int) -> None:
 
 def sleep_all(operations: int) -> None:
     """Let them all sleep at the same time."""
-    goroutines = [go(sleep, LONGEST * i / operations) for i in range(operations)]
+    goroutines = [go(sleep, STEP * i) for i in range(operations)]
     for goroutine in goroutines:
         goroutine.join()
 

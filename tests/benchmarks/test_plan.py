@@ -63,9 +63,11 @@ def test_who_is_missing_is_skipped_with_a_reason(nothing_in_go: Programs) -> Non
     assert "go" not in {c.name for c in contenders}
 
 
-def test_the_reference_is_measured_even_if_nobody_asked_for_it(nothing_in_go: Programs) -> None:
+def test_netpoll_and_the_reference_are_measured_even_if_nobody_asked_for_them(
+    nothing_in_go: Programs,
+) -> None:
     contenders, _ = plan.available([ECHO], ["threads"], nothing_in_go)
-    assert [c.name for c in contenders] == ["limit", "threads"]
+    assert [c.name for c in contenders] == ["limit", "netpoll", "threads"]
 
 
 def test_contenders_of_the_same_name_are_all_wanted(nothing_in_go: Programs) -> None:

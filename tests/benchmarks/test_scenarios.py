@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from benchmarks.bench import Programs
+from benchmarks.contenders import Contender
 from benchmarks.peers import SERVERS
 from benchmarks.scenario import Cell, Scenario
 from benchmarks.scenarios import SCENARIOS
@@ -87,6 +90,21 @@ def test_who_was_not_built_is_missing_and_says_so(nothing_in_go: Programs) -> No
     (limit,) = [server for server in SERVERS if server.name == "limit"]
     assert go.missing(nothing_in_go) == "it was not built"
     assert limit.missing(nothing_in_go) == ""
+
+
+def test_who_is_not_installed_is_missing_and_says_so(nothing_in_go: Programs) -> None:
+    absent = Contender("absent", "absent", lambda _: ["absent"], "no_such_module_here")
+    assert absent.missing(nothing_in_go) == "no_such_module_here is not installed"
+
+
+def test_who_cannot_be_imported_is_missing_and_says_so(
+    nothing_in_go: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "too_old_for_this.py").write_text("import nothing_of_the_kind", encoding="ascii")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    broken = Contender("broken", "broken", lambda _: ["broken"], "too_old_for_this")
+    assert "No module named 'nothing_of_the_kind'" in broken.missing(nothing_in_go)
 
 
 def test_a_bare_greenlet_is_not_asked_for_what_it_has_not() -> None:

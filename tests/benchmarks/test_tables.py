@@ -61,7 +61,7 @@ def test_the_page_names_who_is_ahead_of_netpoll(found: Results) -> None:
 
 def test_the_page_says_under_which_conditions_and_what_is_missing(found: Results) -> None:
     lines = "\n".join(page.conditions(found))
-    for words in ("2 cores", "others used 25%", "3 rounds", "curio: curio is not installed"):
+    for words in ("2 cores", "others used 25%", "rounds: 3", "curio: curio is not installed"):
         assert words in lines
     assert "one core" not in lines
 

@@ -301,6 +301,19 @@ def test_a_cancelled_accept_loses_no_peer_at_whatever_moment() -> None:
 
 
 @in_run
+def test_a_peer_whose_connection_cannot_be_had_is_told_and_leaves_nothing_open() -> None:
+    with (
+        net.listen("tcp", ":0") as listener,
+        net.dial("tcp", f"127.0.0.1:{listener.addr.port}") as near,
+    ):
+        # The address of a connection to a wildcard has to be asked for.
+        with answering(getsockname=lambda *_: -errno.ENOBUFS), pytest.raises(OpError) as caught:
+            listener.accept()
+        assert str(caught.value) == f"accept tcp {listener.addr}: no buffer space available"
+        assert near.read() == b""
+
+
+@in_run
 def test_an_error_of_the_kernel_reaches_the_caller() -> None:
     with (
         listening() as listener,

@@ -2,6 +2,7 @@
 
 import mmap
 import pickle
+import random
 import threading
 from array import array
 from collections.abc import Callable
@@ -164,7 +165,7 @@ def test_many_buffers_are_written_as_one() -> None:
 
 @in_run
 def test_buffers_larger_than_the_connection_holds_arrive_in_order() -> None:
-    buffers = [bytes([number]) * size for number, size in enumerate((1, 2 << 20, 0, 7, 1 << 20))]
+    buffers = [random.randbytes(size) for size in (1, 2 << 20, 0, 7, 1 << 20)]
     with connected() as (near, far):
         small_buffers(near, far)
         writer = parked(go(near.writev, buffers))
@@ -228,7 +229,7 @@ def setters(conn: net.TCPConn) -> dict[str, Callable[[], object]]:
 
 @in_run
 def test_each_method_of_a_closed_connection_says_so() -> None:
-    # Source: go1.27 net/net_test.go TestCloseWrite, net/error_test.go TestReadError, TestCloseError
+    # Source: go1.27 net/error_test.go TestCloseError
     with connected() as (near, _):
         pass
     ends = f"{near.local_addr}->{near.remote_addr}"
@@ -367,3 +368,14 @@ def test_a_cancelled_write_says_how_much_it_wrote() -> None:
             near.close()
             received += read_all(far)
             assert received == data[: written[0]]
+
+
+def test_what_was_never_initialised_fails_cleanly() -> None:
+    class Careless(net.TCPConn):
+        def __init__(self) -> None:  # the base class is forgotten
+            pass
+
+    conn = Careless()
+    for use in (conn.read, lambda: conn.write(b"x"), lambda: conn.readinto(bytearray(1))):
+        with pytest.raises(AttributeError):
+            use()

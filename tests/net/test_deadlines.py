@@ -64,7 +64,7 @@ def test_a_deadline_in_the_past_fails_even_if_nothing_stands_in_the_way(name: st
 @pytest.mark.parametrize("blocked", [net.TCPConn.read, lambda conn: conn.write(MORE_THAN_FITS)])
 @in_run
 def test_one_set_by_somebody_else_wakes_who_is_blocked(blocked: Operation) -> None:
-    # Source: go1.27 net/timeout_test.go TestReadTimeoutUnblocksRead
+    # Source: go1.27 net/net_test.go TestReadTimeoutUnblocksRead
     with connected() as (near, _):
         goroutine = parked(go(blocked, near))
         begin = monotonic()

@@ -149,7 +149,7 @@ def test_after_reading_is_shut_a_read_that_would_wait_returns_the_end() -> None:
 
 @in_run
 def test_a_peer_that_has_shut_its_writing_makes_no_write_spin() -> None:
-    # Source: go1.27 net/tcpsock_test.go TestEndlessWrite
+    # Source: go1.27 net/write_unix_test.go TestEndlessWrite
     with connected() as (near, far):
         small_buffers(near, far)
         far.close_write()

@@ -105,3 +105,9 @@ def test_a_port_out_of_range_is_refused(port: str) -> None:
 
 def test_digits_of_other_scripts_are_no_number() -> None:
     assert port_number("\u0668\u0660", ":80") is None
+
+
+@pytest.mark.parametrize("address", [8888, None, ("127.0.0.1", 80), b"127.0.0.1:80"])
+def test_what_is_no_text_is_no_address(address: object) -> None:
+    with pytest.raises(TypeError, match="an address is a str"):
+        split_host_port(address)  # type: ignore[arg-type]

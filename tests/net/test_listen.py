@@ -144,7 +144,7 @@ def test_peers_of_both_families_come_to_one_listener_and_are_shown_as_what_they_
 )
 @in_run
 def test_a_wildcard_of_one_family_refuses_the_other(network: str, host: str) -> None:
-    # Source: go1.27 net/listen_test.go TestListenIPv6WildcardAddr
+    # Source: go1.27 net/ipsock_test.go TestListenIPv6WildcardAddr
     other = {"tcp4": "::1", "tcp6": "127.0.0.1"}[network]
     with net.listen(network, ":0") as listener:
         port = listener.addr.port
@@ -216,7 +216,7 @@ def test_the_port_of_connections_that_are_still_there_can_be_listened_on_again()
 
 @in_run
 def test_the_queue_is_as_long_as_the_system_allows() -> None:
-    # Source: go1.27 net/listen_test.go TestMaxAckBacklog, net/sock_linux_test.go
+    # Source: go1.27 net/sock_linux_test.go TestMaxAckBacklog
     limit = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii"))
     with recorded("listen") as calls:
         net.listen("tcp", "127.0.0.1:0").close()

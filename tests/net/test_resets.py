@@ -31,7 +31,7 @@ BLOCKED: dict[str, Operation] = {
 @pytest.mark.parametrize("name", BLOCKED)
 @in_run
 def test_who_is_blocked_gets_the_error_at_once(name: str) -> None:
-    # Source: go1.27 net/error_test.go TestReadError, TestWriteError
+    # Source: go1.27 net/net_test.go TestNotTemporaryRead
     with connected() as (near, far):
         blocked = parked(go(BLOCKED[name], near))
         reset(far)

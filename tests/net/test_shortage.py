@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ import pytest
 
 from netpoll import DeadlineExceeded, OpError, go, net
 from netpoll.cli.procinfo import cpu_seconds
-from tests.kernel import answering, recorded
+from tests.kernel import answering, one_by_one, recorded
 from tests.net.ends import read_exactly, serving
 from tests.program import PATIENCE, Program, open_files, receive, started
 from tests.running import in_run
@@ -29,6 +30,7 @@ def handle(conn):
 def main():
     with net.listen("tcp", "127.0.0.1:0") as listener:
         print("listening on", listener.addr, flush=True)
+        input()
         for conn in listener:
             go(handle, conn)
 
@@ -39,8 +41,15 @@ CLIENTS = 200
 
 @pytest.fixture
 def server() -> Iterator[Program]:
-    with started("-W", "error", "-c", SERVER, prefix=open_files(64, 64)) as process:
+    limits = open_files(64, 64)
+    with started("-W", "error", "-c", SERVER, prefix=limits, stdin=subprocess.PIPE) as process:
         yield Program(process)
+
+
+def begin_to_accept(server: Program) -> None:
+    assert server.process.stdin is not None
+    server.process.stdin.write("\n")
+    server.process.stdin.flush()
 
 
 def greet(conn: socket.socket) -> None:
@@ -56,11 +65,16 @@ def is_served(conn: socket.socket, within: float) -> bool:
         return False
 
 
-def test_clients_beyond_the_limit_wait_until_others_leave(server: Program) -> None:
+@pytest.mark.parametrize("crowd", ["comes one by one", "is there already"])
+def test_clients_beyond_the_limit_wait_until_others_leave(server: Program, crowd: str) -> None:
     with ExitStack() as stack:
+        if crowd == "comes one by one":
+            begin_to_accept(server)
         clients = [stack.enter_context(server.connect()) for _ in range(CLIENTS)]
         for client in clients:
             greet(client)
+        if crowd == "is there already":
+            begin_to_accept(server)
         inside = [clients[0]]
         assert is_served(clients[0], PATIENCE)
         for client in clients[1:]:
@@ -161,6 +175,21 @@ def test_without_a_descriptor_a_dial_fails_at_once() -> None:
     ):
         net.dial("tcp", "127.0.0.1:1", timeout=5)
     assert caught.value.errno == errno.EMFILE
+
+
+@pytest.mark.parametrize("places", [0, 1, 2])
+@in_run
+def test_without_a_place_in_the_poller_accept_fails_and_leaves_nothing_open(places: int) -> None:
+    # One for the poller's own wake-up, one for signals, one for the listener.
+    answers = [None] * places + [-errno.ENOSPC]
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        with (
+            answering(epoll_ctl=one_by_one(*answers)),
+            pytest.raises(OpError, match=r"no space left on device$"),
+        ):
+            listener.accept()
+        with net.dial("tcp", str(listener.addr)), listener.accept():
+            pass
 
 
 @in_run

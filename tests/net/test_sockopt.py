@@ -50,7 +50,7 @@ def no_delay(conn: net.TCPConn) -> bool:
 )
 @in_run
 def test_both_ends_send_at_once_and_probe_a_silent_peer(network: str, address: str) -> None:
-    # Source: go1.27 net/tcpconn_keepalive_test.go TestTCPConnDefaultKeepAliveConfig
+    # Source: go1.27 net/tcpsock_test.go TestDialTCPDefaultKeepAlive
     with connected(network, address) as ends:
         for end in ends:
             assert no_delay(end)
@@ -65,7 +65,7 @@ CHOICES = [
     (KeepAlive(enabled=False, idle=5), OFF),
     (KeepAlive(idle=5, interval=3, count=4), (5, 3, 4)),
     (KeepAlive(idle=5), (5, 15, 9)),
-    (KeepAlive(idle=0.1, interval=2.5, count=1), (1, 3, 1)),  # whole seconds, rounded up
+    (KeepAlive(idle=1.1, interval=2.5, count=1), (2, 3, 1)),  # whole seconds, rounded up
 ]
 each_choice = pytest.mark.parametrize(("choice", "seen"), CHOICES)
 
@@ -187,3 +187,14 @@ def test_no_descriptor_is_inherited_by_a_program_that_is_started() -> None:
                 with socket.socket(fileno=end.fileno()) as seen:
                     assert not seen.get_inheritable()
                     seen.detach()
+
+
+@in_run
+def test_small_writes_may_be_gathered_by_whoever_wants_that() -> None:
+    with (
+        net.listen("tcp", "127.0.0.1:0", no_delay=False) as listener,
+        net.dial("tcp", str(listener.addr), no_delay=False) as near,
+        listener.accept() as far,
+    ):
+        assert not no_delay(near)
+        assert not no_delay(far)

@@ -357,23 +357,17 @@ def test_a_deadline_renewed_just_before_and_after_its_expiry_is_never_early() ->
 
 
 @in_run
-def test_a_deadline_renewed_with_each_message_is_one_store_not_one_wake_up() -> None:
-    with tcp.ends() as (a, b):
-        a.set_read_deadline(time.monotonic() + 0.01)
-        with recorded("epoll_wait", "write") as calls:
-            begin = time.monotonic()
-            for _ in range(50):
-                now = time.monotonic()
-                a.set_read_deadline(now + 0.01)
-                reader = netpoll.go(a.read_bytes, 10)
-                netpoll.sleep(0.0005)
-                b.write(b"x")
-                assert reader.join() == b"x"
-            took = time.monotonic() - begin
-        blocking = [delay for _, delay in calls.of("epoll_wait") if delay]
+def test_a_deadline_renewed_with_each_message_wakes_nobody() -> None:
+    with tcp.ends() as (a, b), recorded("epoll_wait", "write") as calls:
+        for _ in range(50):
+            a.set_read_deadline(time.monotonic() + 5)
+            reader = netpoll.go(a.read_bytes, 10)
+            netpoll.sleep(0.0005)
+            b.write(b"x")
+            assert reader.join() == b"x"
+        # For each message the sleep and the wait for the event; the signal gate cuts some short.
+        assert len([delay for _, delay in calls.of("epoll_wait") if delay]) <= 50 * 2 + 20
         assert calls.of("write") == []
-        assert took > 0.025
-        assert len(blocking) <= 50 * 2 + took / 0.009 + 10
 
 
 # ---- earlier deadlines and earlier owners ----------------------------------------------------

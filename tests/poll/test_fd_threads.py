@@ -13,6 +13,7 @@ import pytest
 import netpoll
 from netpoll._poll.fd import FD
 from netpoll._runtime import lifecycle
+from netpoll._runtime.scheduler import Scheduler
 from tests import tcp
 from tests.kernel import recorded
 from tests.poll.operations import ALL, Blocked, accepting, name_of, raised
@@ -455,11 +456,10 @@ def test_who_outlives_his_run_is_in_nobodys_way(
         on_thread(netpoll.run, lambda: parked(netpoll.go(swallows, fd)))
         assert len(left_behind) == 1
         left_behind.clear()
-        peer.sendall(b"x")
-        assert netpoll.go(fd.read_bytes, 1).join(timeout=5) == b"x"
-        reader = parked(netpoll.go(fd.read_bytes, 1))
-        peer.sendall(b"y")
-        assert reader.join(timeout=5) == b"y"
+        for message in (b"x", b"y"):
+            reader = parked(netpoll.go(fd.read_bytes, 1))
+            peer.sendall(message)
+            assert reader.join(timeout=5) == message
         fd.close()
         assert isinstance(writer.join(), netpoll.ClosedError)
 
@@ -490,3 +490,32 @@ def test_waiters_go_on_although_one_of_the_thread_that_ends_is_left_behind_parke
         assert data[before:] == b"more"
         assert writer.result() == 4
         fd.close()
+
+
+def test_a_thread_whose_first_call_finds_the_lock_taken_misses_no_hand_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its scheduler is made then, and the holder runs meanwhile."""
+    inside, leave = threading.Event(), threading.Event()
+    attached = lifecycle.attached
+
+    def slowly(scheduler: Scheduler) -> None:
+        attached(scheduler)
+        if threading.current_thread().name == "late":
+            inside.set()
+            leave.wait(10)
+
+    monkeypatch.setattr(lifecycle, "attached", slowly)
+    with tcp.ends() as (near, far):
+        got: list[int] = []
+        holder = threading.Thread(target=lambda: got.append(near.readinto(bytearray(5))))
+        late = threading.Thread(target=lambda: got.append(near.readinto(bytearray(5))), name="late")
+        holder.start()
+        late.start()
+        assert inside.wait(10)
+        far.write(b"first")
+        holder.join(10)
+        leave.set()
+        far.write(b"later")
+        late.join(10)
+        assert got == [5, 5]

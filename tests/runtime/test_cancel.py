@@ -584,7 +584,7 @@ def test_a_permit_is_not_lost_to_a_cancellation(cancelled_first: bool) -> None:
         seen.append("cancelled")
 
     goroutine = parked(go(work))
-    steps: list[Callable[[], None]] = [goroutine.cancel, partial(lowlevel.unpark, goroutine)]
+    steps: list[Callable[[], None]] = [goroutine.cancel, partial(lowlevel.ready, goroutine)]
     for step in steps if cancelled_first else steps[::-1]:
         step()
     goroutine.join(10)
@@ -605,7 +605,7 @@ def test_a_join_that_has_its_result_keeps_it() -> None:
     joiner = parked(go(work))
 
     def wake_and_cancel() -> None:
-        lowlevel.unpark(target)
+        lowlevel.ready(target)
         gosched()
         joiner.cancel()
 

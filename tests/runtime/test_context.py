@@ -36,7 +36,7 @@ def test_what_the_starter_sets_later_the_goroutine_does_not_see() -> None:
 
     goroutine = parked(go(work))
     token = var.set("later")
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     assert goroutine.join() == "default"
     var.reset(token)
 

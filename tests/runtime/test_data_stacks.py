@@ -35,8 +35,10 @@ def test_threads_that_end_while_others_climb_corrupt_no_stack() -> None:
             threads = [threading.Thread(target=thread) for _ in range(4)]
             for each in threads:
                 each.start()
-            while any(each.is_alive() for each in threads):
+            alive = True
+            while alive:
                 climbs += sum(each.join() == 40 for each in [go(deep, 40) for _ in range(8)])
+                alive = any(each.is_alive() for each in threads)
             for each in threads:
                 each.join()
         return climbs

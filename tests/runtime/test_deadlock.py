@@ -192,7 +192,7 @@ def test_a_call_on_a_thread_may_still_come_back() -> None:
 
 def test_another_thread_may_still_unpark() -> None:
     def main() -> bool:
-        threading.Timer(0.005, lowlevel.unpark, [current()]).start()
+        threading.Timer(0.005, lowlevel.ready, [current()]).start()
         return lowlevel.park()
 
     assert on_thread(main) is True
@@ -203,7 +203,7 @@ def test_another_thread_s_goroutine_may_still_end() -> None:
         goroutine = parked(go(lowlevel.park))
 
         def join_it() -> object:
-            threading.Timer(0.005, lowlevel.unpark, [goroutine]).start()
+            threading.Timer(0.005, lowlevel.ready, [goroutine]).start()
             return goroutine.join()
 
         return go(lambda: blocking(on_thread, join_it)).join()

@@ -64,9 +64,9 @@ def test_two_that_ready_one_another_cannot_starve_a_third() -> None:
         nonlocal bounces
         while not stop:
             bounces += 1
-            lowlevel.unpark(other[0])
+            lowlevel.ready(other[0])
             lowlevel.park()
-        lowlevel.unpark(other[0])
+        lowlevel.ready(other[0])
 
     one: list[Goroutine] = []
     two = [go(bounce, one)]
@@ -93,7 +93,7 @@ def test_a_goroutine_that_was_readied_runs_before_the_queue() -> None:
 
     goroutine = parked(go(work))
     go(seen.append, "queued")
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     gosched()
     assert seen == ["readied", "queued"]
 
@@ -226,7 +226,7 @@ def test_the_network_is_left_alone_while_nobody_waits_for_it(polls: list[int]) -
 def test_what_another_thread_readied_runs_while_the_queue_is_never_empty() -> None:
     busy = Spinner()
     goroutine = parked(go(lowlevel.park))
-    on_thread(lowlevel.unpark, goroutine)
+    on_thread(lowlevel.ready, goroutine)
     before = busy.turns
     goroutine.join()
     assert busy.turns - before <= TICKS + 2

@@ -284,7 +284,7 @@ def test_the_parent_still_hears_other_threads() -> None:
     for _ in range(3):
         in_child(everything)
         waiter = parked(go(lowlevel.park))
-        blocking(lowlevel.unpark, waiter)
+        blocking(lowlevel.ready, waiter)
         waiter.join()
 
 

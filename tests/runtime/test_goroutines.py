@@ -156,7 +156,7 @@ def test_each_of_several_joiners_gets_the_result_in_the_order_of_their_calls(joi
         got.append((number, target.join()))
 
     waiting = [parked(go(wait, i)) for i in range(joiners)]
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     for joiner in waiting:
         joiner.join()
     assert sorted(got) == [(i, True) for i in range(joiners)]
@@ -170,7 +170,7 @@ def test_each_of_several_joiners_gets_the_exception() -> None:
 
     target = go(work)
     joiners = [parked(go(target.join)) for _ in range(3)]
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     for joiner in joiners:
         with pytest.raises(Wrong):
             joiner.join()
@@ -183,7 +183,7 @@ def test_a_joiner_that_gives_up_does_not_take_the_others_with_it() -> None:
         joiners = [parked(go(target.join, 0.001 if i == given_up else None)) for i in range(3)]
         with pytest.raises(TimeoutError):
             joiners[given_up].join()
-        lowlevel.unpark(target)
+        lowlevel.ready(target)
         assert [g.join() for i, g in enumerate(joiners) if i != given_up] == [True, True]
 
 
@@ -203,7 +203,7 @@ def test_join_with_a_timeout_gives_up() -> None:
     target = go(lowlevel.park)
     with pytest.raises(TimeoutError, match=r"park-\d+ is still running after 0.001 s"):
         target.join(timeout=0.001)
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     assert target.join(timeout=10) is True
 
 
@@ -213,7 +213,7 @@ def test_join_with_no_time_left_looks_once(timeout: float) -> None:
     target = go(lowlevel.park)
     with pytest.raises(TimeoutError):
         target.join(timeout)
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     target.join()
     assert target.join(timeout) is True
 
@@ -242,7 +242,7 @@ def test_another_thread_may_join() -> None:
     target = parked(go(work))
     joiner = Outcome(target.join)
     joiner.start()
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     assert target.join() == "result"
     assert joiner.result() == "result"
 
@@ -255,7 +255,7 @@ def test_another_thread_that_joins_gets_the_exception() -> None:
     target = parked(go(work))
     joiner = Outcome(target.join)
     joiner.start()
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     with pytest.raises(Wrong):
         target.join()
     with pytest.raises(Wrong):
@@ -272,7 +272,7 @@ def test_another_thread_that_joins_may_give_up() -> None:
     target = parked(go(lowlevel.park))
     with pytest.raises(TimeoutError):
         on_thread(target.join, 0.001)
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     assert target.join() is True
 
 
@@ -282,7 +282,7 @@ def test_joiners_on_many_threads_all_hear_of_the_end() -> None:
         joiners = [Outcome(target.join) for _ in range(5)]
         for joiner in joiners:
             joiner.start()
-        lowlevel.unpark(target)
+        lowlevel.ready(target)
         assert target.join() is True
         assert [joiner.result() for joiner in joiners] == [True] * 5
 
@@ -296,7 +296,7 @@ def test_goroutines_of_two_threads_join_one_another() -> None:
         theirs = go(lowlevel.park)
         box.append(theirs)
         begun.set()
-        lowlevel.unpark(ours)
+        lowlevel.ready(ours)
         assert ours.join() is True
         return theirs.join()
 
@@ -304,7 +304,7 @@ def test_goroutines_of_two_threads_join_one_another() -> None:
     thread.start()
     begun.wait()
     ours.join()
-    lowlevel.unpark(box[0])
+    lowlevel.ready(box[0])
     assert box[0].join() is True
     assert thread.result() is True
 
@@ -425,7 +425,7 @@ def test_a_goroutine_says_what_it_does() -> None:
     states.append(goroutine.state)
     parked(goroutine)
     states.append(goroutine.state)
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     states.append(goroutine.state)
     goroutine.join()
     states.append(goroutine.state)
@@ -453,7 +453,7 @@ def test_its_stack_is_where_it_is_parked() -> None:
     assert frame is not None
     assert frame.f_code is work.__code__
     del frame
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     goroutine.join()
     assert goroutine.stack is None
 

@@ -150,3 +150,29 @@ def test_run_may_be_called_in_a_greenlet() -> None:
     for _ in range(3):
         assert greenlet.greenlet(run).switch(main) == "ran"
     assert run(main) == "ran"
+
+
+@in_run
+def test_a_greenlet_that_ends_where_nobody_waits_for_it_goes_back_to_who_runs() -> None:
+    # Its parent is the greenlet of a goroutine that has ended, and serves nobody at the moment.
+    made = go(lambda: greenlet.greenlet(lambda: "ended")).join()
+    made.switch()
+    assert go(lambda: 1).join() == 1
+
+
+@in_run
+def test_a_goroutine_is_not_woken_by_a_greenlet_that_ends_in_it() -> None:
+    made: list[object] = []
+
+    def work() -> str:
+        made.append(greenlet.greenlet(lambda: None))
+        lowlevel.park()
+        return "made ready"
+
+    goroutine = go(work)
+    gosched()
+    made[0].switch()  # type: ignore[attr-defined]
+    gosched()
+    assert not goroutine.done
+    lowlevel.ready(goroutine)
+    assert goroutine.join() == "made ready"

@@ -484,3 +484,35 @@ while interrupted_at(step, run, main):
 assert step > 15, step
 """
     assert says(program(lines)) == ""
+
+
+def test_a_second_one_stops_a_goroutine_that_lets_nobody_run() -> None:
+    lines = """
+def spin():
+    begun.set()
+    while True:
+        pass
+
+def twice():
+    begun.wait()
+    for _ in range(2):
+        time.sleep(0.01)
+        interrupt()
+
+begun = threading.Event()
+
+def main():
+    threading.Thread(target=twice).start()
+    spinning = go(spin)
+    try:
+        sleep(60)
+    except KeyboardInterrupt:
+        print("main")
+    try:
+        spinning.join()
+    except KeyboardInterrupt:
+        print("and the other")
+
+run(main)
+"""
+    assert says(program(lines)) == "main\nand the other\n"

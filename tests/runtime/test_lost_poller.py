@@ -203,6 +203,6 @@ def test_another_thread_is_still_heard_after_all_was_closed() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         sleep(10)
     main = current()
-    threading.Timer(0.002, lowlevel.unpark, [main]).start()
+    threading.Timer(0.002, lowlevel.ready, [main]).start()
     assert lowlevel.park(5) is True
     gosched()

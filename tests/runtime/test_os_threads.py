@@ -197,7 +197,7 @@ def test_a_goroutine_outlives_its_thread_as_an_object() -> None:
     assert done.join() == 1
     assert (done.done, cancelled.done) == (True, True)
     cancelled.cancel()
-    lowlevel.unpark(cancelled)
+    lowlevel.ready(cancelled)
     with pytest.raises(Exception, match="was cancelled"):
         cancelled.join()
 
@@ -223,13 +223,13 @@ def test_goroutines_of_many_threads_wake_one_another_all_the_time() -> None:
         goroutines[i] = go(take_turns, i)
         all_there.wait()
         if i == 0:
-            lowlevel.unpark(goroutines[0])
+            lowlevel.ready(goroutines[0])
         return int(goroutines[i].join())
 
     def take_turns(i: int) -> int:
         for _ in range(turns):
             assert lowlevel.park(20)
-            lowlevel.unpark(goroutines[(i + 1) % parts])
+            lowlevel.ready(goroutines[(i + 1) % parts])
         return i
 
     threads = [Outcome(thread, i) for i in range(parts)]
@@ -267,7 +267,7 @@ def test_a_thread_that_readies_many_goroutines_of_another_wakes_it_once(
         def unpark_all() -> None:
             time.sleep(0.002)  # for the poll to block; right either way
             for each in waiting:
-                lowlevel.unpark(each)
+                lowlevel.ready(each)
 
         thread = Outcome(unpark_all)
         thread.start()

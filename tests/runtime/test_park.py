@@ -1,4 +1,4 @@
-"""lowlevel.park and unpark: a binary semaphore for each goroutine."""
+"""lowlevel.park and ready: a binary semaphore for each goroutine."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from netpoll import Goroutine, blocking, current, go, gosched, lowlevel, sleep
 from netpoll._runtime.scheduler import attached_scheduler
-from netpoll.lowlevel import park, unpark
+from netpoll.lowlevel import park, ready
 from tests.running import Outcome, in_run, on_thread, pair, parked
 
 
@@ -17,28 +17,28 @@ def test_park_waits_for_unpark() -> None:
     goroutine = parked(go(park))
     gosched()
     assert not goroutine.done
-    unpark(goroutine)
+    ready(goroutine)
     assert goroutine.join() is True
 
 
 @in_run
 def test_an_unpark_that_came_first_is_kept() -> None:
-    unpark(current())
+    ready(current())
     assert park() is True
 
 
 @in_run
-def test_many_unparks_are_one() -> None:
+def test_many_readies_are_one() -> None:
     for _ in range(5):
-        unpark(current())
+        ready(current())
     assert park() is True
     assert park(0.001) is False
 
 
 @in_run
-def test_a_goroutine_may_be_unparked_before_it_begins() -> None:
+def test_a_goroutine_may_be_made_ready_before_it_begins() -> None:
     goroutine = go(park)
-    unpark(goroutine)
+    ready(goroutine)
     assert goroutine.join() is True
 
 
@@ -46,7 +46,7 @@ def test_a_goroutine_may_be_unparked_before_it_begins() -> None:
 def test_a_permit_is_consumed_without_parking() -> None:
     seen: list[str] = []
     go(seen.append, "another")
-    unpark(current())
+    ready(current())
     park()
     assert seen == []
 
@@ -62,7 +62,7 @@ def test_park_gives_up_after_its_timeout() -> None:
 @in_run
 def test_park_with_no_time_left_looks_once(timeout: float) -> None:
     assert park(timeout) is False
-    unpark(current())
+    ready(current())
     assert park(timeout) is True
 
 
@@ -70,16 +70,16 @@ def test_park_with_no_time_left_looks_once(timeout: float) -> None:
 def test_park_with_endless_time_waits() -> None:
     for timeout in (1e300, float("inf")):
         goroutine = parked(go(park, timeout))
-        unpark(goroutine)
+        ready(goroutine)
         assert goroutine.join() is True
 
 
 @in_run
 def test_a_timeout_of_park_does_not_fire_later() -> None:
     goroutine = parked(go(park, 0.002))
-    unpark(goroutine)
+    ready(goroutine)
     assert goroutine.join() is True
-    unpark(current())
+    ready(current())
     assert park(0.002) is True
     assert park(0.001) is False
 
@@ -98,7 +98,7 @@ def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
         end = time.monotonic() + 0.00018 + 0.000001 * i
         while time.monotonic() < end:
             pass
-        unpark(goroutine)
+        ready(goroutine)
         goroutine.join()
         assert got in ([True], [False, True])
 
@@ -114,7 +114,7 @@ def test_what_waits_for_something_else_is_not_woken() -> None:
         for wait in waits:
             goroutine = parked(go(wait))
             before = goroutine.state
-            unpark(goroutine)
+            ready(goroutine)
             gosched()
             assert goroutine.state == before
             if before == "waiting: read":
@@ -149,7 +149,7 @@ def test_a_permit_outlives_other_waits(wait: Callable[[], object]) -> None:
         return park(0)
 
     goroutine = parked(go(work)) if wait is not gosched else go(work)
-    unpark(goroutine)
+    ready(goroutine)
     assert goroutine.join() is True
 
 
@@ -172,7 +172,7 @@ def test_a_call_on_a_thread_that_is_over_at_once_leaves_no_permit() -> None:
 def test_unpark_of_what_is_done_does_nothing() -> None:
     goroutine = go(int)
     goroutine.join()
-    unpark(goroutine)
+    ready(goroutine)
     assert goroutine.done
 
 
@@ -180,7 +180,7 @@ def test_unpark_of_what_is_done_does_nothing() -> None:
 def test_unpark_wants_a_goroutine() -> None:
     for other in (None, 3, object()):
         with pytest.raises(TypeError):
-            unpark(other)  # type: ignore[arg-type]
+            ready(other)  # type: ignore[arg-type]
 
 
 @in_run
@@ -199,10 +199,10 @@ def test_goroutines_hand_a_turn_round_in_a_ring() -> None:
         for _ in range(3):
             park()
             turns.append(i)
-            unpark(ring[(i + 1) % len(ring)])
+            ready(ring[(i + 1) % len(ring)])
 
     ring.extend(go(take_turns, i) for i in range(10))
-    unpark(ring[0])
+    ready(ring[0])
     for each in ring:
         each.join()
     assert turns == list(range(10)) * 3
@@ -215,7 +215,7 @@ def test_goroutines_hand_a_turn_round_in_a_ring() -> None:
 def test_another_thread_may_unpark() -> None:
     for _ in range(20):
         goroutine = parked(go(park))
-        thread = Outcome(unpark, goroutine)
+        thread = Outcome(ready, goroutine)
         thread.start()
         assert goroutine.join() is True
         thread.result()
@@ -226,7 +226,7 @@ def test_a_thread_without_a_scheduler_gets_none_by_unparking() -> None:
     goroutine = parked(go(park))
 
     def thread() -> object:
-        unpark(goroutine)
+        ready(goroutine)
         return attached_scheduler()
 
     assert on_thread(thread) is None
@@ -243,9 +243,9 @@ def test_two_threads_never_miss_the_other_s_unpark() -> None:
         both.wait()
         other = mains[mains.index(current()) - 1]
         for _ in range(turns):
-            unpark(other)
+            ready(other)
             assert park(10) is True
-        unpark(other)
+        ready(other)
         return me
 
     threads = [Outcome(bounce, i) for i in range(2)]
@@ -254,24 +254,24 @@ def test_two_threads_never_miss_the_other_s_unpark() -> None:
     assert [thread.result() for thread in threads] == [0, 1]
 
 
-def test_unparks_of_many_threads_reach_many_goroutines() -> None:
+def test_readies_of_many_threads_reach_many_goroutines() -> None:
     rounds = 10
     goroutines: list[Goroutine] = []
-    ready = threading.Event()
+    begun = threading.Event()
 
     def count() -> int:
         return sum(park(10) for _ in range(rounds))
 
     def main() -> list[int]:
         goroutines.extend(go(count) for _ in range(10))
-        ready.set()
+        begun.set()
         return [goroutine.join() for goroutine in goroutines]
 
     def unpark_all(step: int) -> None:
-        ready.wait()
+        begun.wait()
         while not all(goroutine.done for goroutine in goroutines):
             for goroutine in goroutines[::step]:
-                unpark(goroutine)
+                ready(goroutine)
 
     thread = Outcome(main)
     thread.start()
@@ -285,4 +285,4 @@ def test_unparks_of_many_threads_reach_many_goroutines() -> None:
 
 def test_the_public_names_are_these() -> None:
     public = {name for name in vars(lowlevel) if not name.startswith("_")}
-    assert public == {"PollDesc", "park", "unpark"}
+    assert public == {"PollDesc", "park", "ready"}

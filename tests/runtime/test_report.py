@@ -107,7 +107,7 @@ def test_a_failure_that_somebody_waits_for_is_never_reported(unhandled: Unhandle
 
     target = parked(go(work))
     parked(go(target.join))
-    lowlevel.unpark(target)
+    lowlevel.ready(target)
     del target
     gosched()
     gosched()
@@ -123,7 +123,7 @@ def test_a_joiner_that_has_given_up_does_not_count(unhandled: Unhandled) -> None
     goroutine = go(work)
     with pytest.raises(TimeoutError):
         goroutine.join(0.001)
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     del goroutine
     gosched()
     assert ones(unhandled) == ["Wrong"]
@@ -335,4 +335,4 @@ def test_a_dump_tells_of_each_goroutine_what_it_does_and_where_it_stands() -> No
     text = report.dump([waiting])
     assert text.startswith(f"{report.describe(waiting)}: waiting: park\n")
     assert "lowlevel.park()  # this very line" in text
-    lowlevel.unpark(waiting)
+    lowlevel.ready(waiting)

@@ -337,7 +337,7 @@ def test_what_was_left_behind_counts_as_cancelled(left_behind: list[str]) -> Non
     goroutine = run(lambda: parked(go(stubborn, threading.Event())))
     assert goroutine.done
     goroutine.cancel()
-    lowlevel.unpark(goroutine)
+    lowlevel.ready(goroutine)
     with pytest.raises(netpoll.GoroutineCancelled):
         goroutine.join()
     left_behind.clear()

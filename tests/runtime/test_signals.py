@@ -163,7 +163,7 @@ def test_a_handler_may_start_a_goroutine(handle: Install) -> None:
 @in_run
 def test_a_handler_may_wake_main(handle: Install) -> None:
     main = current()
-    handle(lambda *_: lowlevel.unpark(main))
+    handle(lambda *_: lowlevel.ready(main))
     sender = when_parked(main, send)
     assert lowlevel.park(10) is True
     sender.result()
@@ -369,4 +369,4 @@ def test_goroutines_that_only_yield_do_not_keep_a_handler_waiting(handle: Instal
     while not heard:
         gosched()
     assert heard[0] - begin < SOON
-    lowlevel.unpark(spinner)
+    lowlevel.ready(spinner)

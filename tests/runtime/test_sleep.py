@@ -174,9 +174,9 @@ def test_a_timer_is_on_time_while_two_ready_one_another() -> None:
 
     def bounce(other: list[Goroutine]) -> None:
         while not done:
-            lowlevel.unpark(other[0])
+            lowlevel.ready(other[0])
             lowlevel.park()
-        lowlevel.unpark(other[0])
+        lowlevel.ready(other[0])
 
     one: list[Goroutine] = []
     two = [go(bounce, one)]

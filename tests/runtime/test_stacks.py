@@ -116,7 +116,7 @@ def test_the_memory_of_many_goroutines_at_once_is_used_again() -> None:
         waiting = [go(lowlevel.park) for _ in range(10_000)]
         gosched()
         for each in waiting:
-            lowlevel.unpark(each)
+            lowlevel.ready(each)
         for each in waiting:
             each.join()
 
@@ -160,7 +160,7 @@ def test_more_goroutines_than_are_kept_idle_end_at_once() -> None:
         waiting = [go(work) for _ in range(3000)]
         gosched()
         for each in waiting:
-            lowlevel.unpark(each)
+            lowlevel.ready(each)
         gosched()
         while not all(each.done for each in waiting):
             gosched()

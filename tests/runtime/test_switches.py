@@ -390,7 +390,7 @@ def test_a_generator_that_is_parked_in_refuses_a_second_goroutine() -> None:
     first = parked(go(next, shared))
     with pytest.raises(ValueError, match="already executing"):
         next(shared)
-    lowlevel.unpark(first)
+    lowlevel.ready(first)
     assert first.join() == 1
 
 

@@ -16,7 +16,7 @@ cdef class FD:
     cdef int64_t read_timeout   # ns for each operation, 0: none
     cdef int64_t write_timeout
     cdef uint8_t drained        # the last read emptied the receive queue
-    cdef uint8_t stream
+    cdef uint8_t stream         # a short read means an empty queue only here
     cdef uint8_t read_parked    # a Parked: who drops the reference of the goroutine inside
     cdef uint8_t write_parked
 
@@ -54,3 +54,4 @@ cdef class FD:
     cdef int connect_locked(self, bytes address, int64_t until) except -1
     cdef int connect_once(self, bytes address) except -1
     cdef int socket_error(self) except -1
+    cdef bint has_peer(self) noexcept

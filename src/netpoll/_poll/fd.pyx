@@ -68,7 +68,7 @@ from netpoll._poll.fd_mutex cimport (
     unlock as unlock_word,
     withdraw,
 )
-from netpoll._runtime.clock cimport after, nanoseconds, nanotime
+from netpoll._runtime.clock cimport after, moment, nanoseconds, nanotime
 from netpoll._runtime.g cimport IN_LINE, G, WAKE_READY, make_runnable, push
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
@@ -106,6 +106,7 @@ from netpoll._runtime.syscalls cimport (
     SO_ERROR,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
+    SOCK_STREAM,
     SOL_SOCKET,
     iovec,
     kernel,
@@ -232,7 +233,9 @@ cdef class FD:
         cdef int sysfd = kernel.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, proto)
         if sysfd < 0:
             fail_errno()
-        return new_fd(sysfd)
+        fd = new_fd(sysfd)
+        (<FD>fd).stream = type & 0xf == SOCK_STREAM
+        return fd
 
     @staticmethod
     def adopt(int fileno):
@@ -254,7 +257,10 @@ cdef class FD:
         return 0
 
     cdef int lock(self, int mode) except -1:
-        cdef int outcome = lock_word(&self.mutex, mode)
+        cdef int outcome
+        # A thread's first call makes its scheduler, and others run meanwhile: not between the word and the line.
+        get_scheduler()
+        outcome = lock_word(&self.mutex, mode)
         if outcome == LOCKED:
             return 0
         if outcome == REFUSED:
@@ -315,11 +321,16 @@ cdef class FD:
         return 0
 
     cdef int hand_over(self, int mode) noexcept:
-        cdef void *g = dequeue(line(&self.mutex, mode), GRANT_LOCK)
-        if g != NULL:
-            parked(self, mode)[0] = HANDED
-            ready(g)
-        elif unlock_word(&self.mutex, mode) == DESTROY:
+        cdef void *g
+        cdef int outcome = HAND_OVER
+        while outcome == HAND_OVER:
+            g = dequeue(line(&self.mutex, mode), GRANT_LOCK)
+            if g != NULL:
+                parked(self, mode)[0] = HANDED
+                ready(g)
+                return 0
+            outcome = unlock_word(&self.mutex, mode)
+        if outcome == DESTROY:
             self.destroy()
         return 0
 
@@ -872,11 +883,7 @@ cdef class FD:
 
         Source: go1.27 net/fd_unix.go (*netFD).connect; connect(2).
         """
-        cdef int64_t until = self.limit(MODE_WRITE)
-        if timeout is not None:
-            if timeout != timeout:
-                raise ValueError("a timeout is a number of seconds")
-            until = after(nanoseconds(timeout))
+        cdef int64_t until = self.limit(MODE_WRITE) if timeout is None else moment(timeout)
         self.lock(MODE_WRITE)
         try:
             self.check(MODE_WRITE)
@@ -886,15 +893,12 @@ cdef class FD:
 
     cdef int connect_locked(self, bytes address, int64_t until) except -1:
         cdef int code = self.connect_once(address)
-        cdef char[ADDRESS_SIZE] peer
-        cdef socklen_t size
         while code in (EINPROGRESS, EALREADY, EINTR):
             self.wait(MODE_WRITE, until)
             code = self.socket_error()
             if code == 0:
                 # A spurious wake-up leaves SO_ERROR at 0 too; only a connected socket has a peer.
-                size = ADDRESS_SIZE
-                if kernel.getpeername(self.sysfd, <sockaddr *>peer, &size) < 0:
+                if not self.has_peer():
                     code = EINPROGRESS
         if code and code != EISCONN:
             raise OSError(code, os.strerror(code))
@@ -905,6 +909,11 @@ cdef class FD:
         if kernel.connect(self.sysfd, <sockaddr *>PyBytes_AS_STRING(address), <socklen_t>len(address)) == 0:
             return 0
         return errno
+
+    cdef bint has_peer(self) noexcept:
+        cdef char[ADDRESS_SIZE] peer
+        cdef socklen_t size = ADDRESS_SIZE
+        return kernel.getpeername(self.sysfd, <sockaddr *>peer, &size) == 0
 
     cdef int socket_error(self) except -1:
         """Return and clear the socket's pending error."""

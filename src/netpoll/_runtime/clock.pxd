@@ -23,3 +23,13 @@ cdef inline int64_t after(int64_t delay) noexcept:
     if delay >= NEVER - now:
         return NEVER
     return now + delay
+
+
+cdef inline int64_t moment(object timeout) except? -2:
+    """The moment a limit of `timeout` seconds ends, 0 for None; ValueError for a NaN."""
+    if timeout is None:
+        return 0
+    cdef double seconds = timeout
+    if seconds != seconds:
+        raise ValueError("a timeout is a number of seconds")
+    return max(1, after(nanoseconds(seconds)))

@@ -7,13 +7,16 @@
     WAITING    parked     its waiter's         RUNNABLE (made ready)
     DEAD       none       none
 
+One that is left behind, by the end of a run or by a fork, becomes DEAD from any state, and its greenlet stays.
+
 Whoever moves a goroutine from WAITING to RUNNABLE puts it on a queue; everybody who comes later
 finds it RUNNABLE and does nothing. So a wake-up, a timeout and a cancellation that race wake it once,
 and `wake` says which of them won.
 """
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
+from netpoll._runtime.atomics cimport np_cas8
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.timers cimport Timer
 from netpoll._runtime.waitq cimport WaitQ
@@ -48,7 +51,6 @@ cdef class G:
     cdef uint8_t permits        # Permits that came before anybody waited for them
     cdef uint8_t parked_for     # the Permit it waits for
     cdef uint8_t joined         # somebody has taken, or is waiting for, the outcome
-    cdef uint8_t started
     cdef object scheduler       # the one whose thread runs it
     cdef object fn
     cdef object args
@@ -107,8 +109,7 @@ cdef inline void splice(GList *queue, GList *more) noexcept:
 
 cdef inline bint make_runnable(void *g, Wake wake) noexcept:
     """Claim a parked goroutine for whoever wakes it; False: somebody else was first."""
-    if (<G>g).state != G_WAITING:
+    if not np_cas8(&(<G>g).state, G_WAITING, G_RUNNABLE):
         return False
-    (<G>g).state = G_RUNNABLE
     (<G>g).wake = wake
     return True

@@ -32,10 +32,12 @@ def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those
     that have not ended after a grace period (5 s) are reported on stderr and left behind. Raises
     what main raises; RuntimeError inside another run. Ctrl-C raises KeyboardInterrupt in main. One
-    run a thread.
+    run at a time on a thread.
 
     Source: go1.27 runtime/proc.go main.
     """
+    if not callable(main):
+        raise TypeError(f"run() needs a callable, not {type(main).__name__}")
     return ensure_scheduler().run(main, args, kwargs, _end_run)
 
 

@@ -1,7 +1,7 @@
 """netpoll, the portable part: PollDesc, its cache and its states, and what a poller must do.
 
-A poller is one file that implements the six functions of `Poller` and nothing else: no timers, no
-queues, no policy.
+A poller is one file that implements the six functions of `Poller`, and how to give back what it opened
+(`shut`, and `abandon` when that was lost): no timers, no queues, no policy.
 
     init()               make the multiplexer and its wake-up descriptor, once, lazily
     open(fd, pd)         register once, edge-triggered, both directions; the event carries pd's key
@@ -19,7 +19,7 @@ Each direction of a PollDesc (rg for reading, wg for writing) is a binary semaph
     PD_WAIT      (one waiter only)  -> PD_READY        -> PD_NIL           -> the goroutine
     a goroutine  (one waiter only)  -> PD_READY, runs  -> PD_NIL, runs     -
 
-A notification is sticky: the next wait consumes it. Close and expired deadlines wake without leaving
+A notification is sticky: the next wait consumes it, or the system call that is tried before one. Close and expired deadlines wake without leaving
 "ready" behind. What a waiter must see (closing, an expired deadline) is published before it is woken.
 
 Descriptors are type-stable: their memory lives as long as the cache, for the kernel may still report

@@ -5,7 +5,7 @@ Source: go1.27 internal/poll/fd_poll_runtime.go.
 cimport cython
 from libc.stdint cimport int64_t
 
-from netpoll._runtime.clock cimport after, nanoseconds
+from netpoll._runtime.clock cimport moment
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
     MODE_READ,
@@ -62,15 +62,14 @@ cdef class PollDesc:
     cdef int wait(self, int mode, object timeout) except -1:
         cdef Poller _poller    # kept alive: its cache holds what is waited on
         cdef int error
-        cdef int64_t until = 0
+        cdef int64_t until
         if self.pd == NULL or self.scheduler.closed:
             raise ClosedError()
         if get_scheduler() is not self.scheduler:
             raise RuntimeError("this descriptor is registered with the scheduler of another thread")
         if self.waiting & mode:
             raise RuntimeError("another goroutine waits for this descriptor in this direction")
-        if timeout is not None:
-            until = after(nanoseconds(timeout))
+        until = moment(timeout)
         if self.poller.closed:
             self.move()
         _poller = self.poller

@@ -19,8 +19,9 @@ _SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
     """Print the traceback of an exception that nobody joins, and which goroutine it ended.
 
-    Assign another function to `netpoll.excepthook` to have it called instead, in the goroutine that
-    failed. It must not raise.
+    Assign another function to `netpoll.excepthook` to have it called instead: in the goroutine that
+    failed, or, when somebody kept the goroutine and might have joined it, as soon as nobody can any
+    more. It must not raise.
     """
     stream = sys.stderr
     if stream is None:

@@ -37,7 +37,7 @@ from types import GenericAlias
 from netpoll._runtime import report
 from netpoll._runtime.atomics cimport np_lock_acquire, np_lock_init, np_lock_release
 from netpoll._runtime.backend import new_poller
-from netpoll._runtime.clock cimport NEVER, after, nanoseconds, nanotime
+from netpoll._runtime.clock cimport NEVER, after, moment, nanoseconds, nanotime
 from netpoll._runtime.g cimport (
     G,
     G_DEAD,
@@ -64,6 +64,7 @@ from netpoll._runtime.greenlet cimport (
     PyGreenlet_Switch,
 )
 from netpoll._runtime.netpoll cimport (
+    MODE_READ,
     POLL_CLOSING,
     POLL_OK,
     POLL_TIMEOUT,
@@ -141,7 +142,7 @@ cdef extern from "Python.h":
 cdef enum:
     SLICE = 128           # tokio's number
     FAIRNESS_TICKS = 61   # Go's number
-    MAX_IDLE = 1024       # greenlets kept for reuse; each holds 16 KiB of address space, 4 of memory
+    MAX_IDLE = 1024       # greenlets kept for reuse, some 2 KiB each
 
 cdef uint64_t next_id = 0   # of goroutines; under the GIL or, without it, good enough for a name
 
@@ -428,6 +429,9 @@ cdef class Scheduler:
             g.state = G_RUNNING
         else:
             self.switch_to(next_g)
+            while self.current != <void *>g:
+                # A greenlet of the program's own came here, which is not the way to wake a goroutine.
+                self.switch_to(self.current)
         if g.interrupt is not None and (g.wake == WAKE_READY or g.wake == WAKE_TIMEOUT):
             self.interrupt_later(g)
         return 0
@@ -494,7 +498,7 @@ cdef class Scheduler:
         if not pd_commit_wait(pd, mode, <void *>g):
             g.state = G_RUNNING
             return POLL_OK if pd_end_wait(pd, mode, <void *>g) else pd_check(pd, mode)
-        g.reason = "read" if mode == 1 else "write"
+        g.reason = "read" if mode == MODE_READ else "write"
         if until:
             self.timers.arm(&g.timer, until)
         cdef uint32_t tag = pd.tag
@@ -577,7 +581,6 @@ cdef class Scheduler:
         g.greenlet = here
         g.given_name = "main"
         g.state = G_RUNNING
-        g.started = True
         self.link(g)
         self.main = self.current = <void *>g
         cdef PyObject *spawner = <PyObject *>PyGreenlet_New(<PyObject *>spawner_body, <PyGreenlet *>here)
@@ -616,7 +619,6 @@ cdef class Scheduler:
         """Run the function of a goroutine, here and now, on the greenlet that is its own."""
         cdef G g = <G>which
         cdef PyObject *result = NULL
-        g.started = True
         if g.cancelled:
             g.exception = Cancelled(f"{name_of(g)} was cancelled before it began")
         else:
@@ -832,8 +834,14 @@ cdef class Scheduler:
         self.gate = None
 
     def interrupt(self, exception):
-        """Raise `exception` in the main goroutine: at once if that is the caller, else at its park."""
+        """Raise `exception` in the main goroutine: at once if that is the caller, else at its park.
+
+        A second one, that comes while the first still waits because a goroutine computes and computes,
+        is raised in that goroutine: else nobody could stop it.
+        """
         if self.current == self.main and not self.ending:
+            raise exception
+        if self.current != self.main and self.current != NULL and (<G>self.main).interrupt is not None:
             raise exception
         self.interrupt_main(exception)
 
@@ -872,6 +880,9 @@ cdef int serve() except -1:
         s.idle.append(<object>here)
         Py_DECREF(<object>here)
         s.switch_to(g)
+        while s.assigned == NULL:
+            # A greenlet of the program's own has ended, and this one was its parent.
+            s.switch_to(s.current)
         g = s.assigned
 
 
@@ -1009,9 +1020,7 @@ cdef class Goroutine(G):
         """
         cdef Scheduler s = get_scheduler()
         cdef G target = self
-        cdef int64_t until = 0
-        if timeout is not None:
-            until = after(nanoseconds(timeout))
+        cdef int64_t until = moment(timeout)
         if target.state != G_DEAD and not wait_for_end(s, target, until):
             raise TimeoutError(f"{self.name} is still running after {timeout} s")
         target.joined = True
@@ -1113,6 +1122,7 @@ cdef enum Permit:
 
 cdef bint park_for(uint8_t permit, object timeout) except -1:
     """Park until the permit is there and consume it; False if `timeout` seconds passed first."""
+    cdef int64_t until = moment(timeout)
     cdef Scheduler s = get_scheduler()
     cdef G g = current_g(s)
     if g.permits & permit:
@@ -1125,8 +1135,8 @@ cdef bint park_for(uint8_t permit, object timeout) except -1:
     g.reason = "park" if permit == BY_UNPARK else "a call on a thread"
     g.state = G_WAITING
     g.parked_for = permit
-    if timeout is not None:
-        s.timers.arm(&g.timer, after(nanoseconds(timeout)))
+    if until:
+        s.timers.arm(&g.timer, until)
     s.outside += 1
     try:
         s.park(g)

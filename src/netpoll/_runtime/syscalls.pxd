@@ -1,5 +1,7 @@
 """The table of system calls: each one that touches a descriptor goes through here.
 
+The exception is fstat(2), by which the runtime tells its own wake-up descriptors from a stranger's.
+
 `kernel` is the table in use. At first it holds the C library's functions; a test puts a Python
 function in the place of one (see syscalls.pyx) to inject an errno or to play the kernel.
 All return what the call returns, -1 with errno set on failure.
@@ -24,7 +26,7 @@ cdef extern from "kernel.h" nogil:
     enum: EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET
     enum: EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
     enum: EFD_CLOEXEC, EFD_NONBLOCK
-    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, MSG_NOSIGNAL, SOL_SOCKET, SO_ERROR, O_CLOEXEC, O_NONBLOCK
+    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, SOCK_STREAM, MSG_NOSIGNAL, SOL_SOCKET, SO_ERROR, O_CLOEXEC, O_NONBLOCK
 
 cdef struct Kernel:
     ssize_t (*recv)(int fd, void *buffer, size_t size, int flags) noexcept nogil

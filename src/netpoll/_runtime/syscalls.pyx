@@ -8,7 +8,8 @@ away again. It gets the descriptor and what is telling about the call:
     connect, bind      (fd, sockaddr)           listen, shutdown (fd, number)
     socket             (-1, family, type)       setsockopt       (fd, level, name, value)
     getsockopt         (fd, level, name)        epoll_ctl        (epfd, operation, fd, events, key)
-    epoll_wait         (epfd, delay_ns)         others           (fd,)
+    epoll_wait         (epfd, delay_ns)         set_nonblocking  (fd, on)
+    getsockname, getpeername, dup (fd,)         epoll_create, eventfd, pipe (-1,)
 
 and answers with
 

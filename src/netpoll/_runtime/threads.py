@@ -131,7 +131,7 @@ def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is
     cancelled, the wait ends at once and the thread goes on alone; what fn then returns or raises is
-    dropped.
+    dropped. At most 256 run at once, the others wait for their turn.
 
     Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
     """

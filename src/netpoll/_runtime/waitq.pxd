@@ -1,6 +1,6 @@
 """WaitQ: goroutines that wait for one thing, first in first out. The one waiting primitive.
 
-A waiter is a small C struct from a free list, never a variable on the C stack: the stack of a parked
+A waiter is a small C struct from malloc, never a variable on the C stack: the stack of a parked
 goroutine is copied away, so nobody else could follow a pointer into it.
 
     waiter      queue   granted   who owns the struct

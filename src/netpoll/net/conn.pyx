@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Conn: one end of a stream connection.
 
 Thin on purpose: locks, deadlines and waiting are FD's; here are the names that users know and errors

@@ -41,6 +41,7 @@ class Dialer:
     earlier counts; with neither, the kernel's own limits do (about two minutes).
     local_addr: where to connect from, as TCPAddr or "ip:port"; port 0 lets the kernel choose.
     keep_alive: of the connection; True is the default one, False and None are none.
+    no_delay: whether the connection sends small writes at once.
     control: called with each socket before it is connected; see Control.
     resolver: who knows the names; by default the system.
     Source: go1.27 net/dial.go Dialer
@@ -50,6 +51,7 @@ class Dialer:
     deadline: float | None = None
     local_addr: TCPAddr | str | None = None
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE
+    no_delay: bool = True
     control: Control | None = None
     resolver: Resolver | None = None
 
@@ -118,7 +120,7 @@ class Dialer:
             raise
 
     def _set_options(self, fd: FD) -> None:
-        sockopt.set_no_delay(fd, enabled=True)
+        sockopt.set_no_delay(fd, self.no_delay)
         sockopt.set_keep_alive(fd, as_keep_alive(self.keep_alive))
 
 
@@ -130,6 +132,7 @@ def dial(
     deadline: float | None = None,
     local_addr: TCPAddr | str | None = None,
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
     control: Control | None = None,
     resolver: Resolver | None = None,
 ) -> TCPConn:
@@ -140,7 +143,7 @@ def dial(
 
     Raises DeadlineExceeded: the time was up, never earlier than asked, at once if it was up before.
     OpError: the first address's error, if none answers. UnknownNetworkError, AddrError, DNSError.
-    The connection's TCP_NODELAY is on, and neither timeout nor deadline concerns it later.
+    Neither timeout nor deadline concerns the connection later.
     Source: go1.27 net/dial.go Dial
     """
     dialer = Dialer(
@@ -148,6 +151,7 @@ def dial(
         deadline=deadline,
         local_addr=local_addr,
         keep_alive=keep_alive,
+        no_delay=no_delay,
         control=control,
         resolver=resolver,
     )

@@ -11,6 +11,8 @@ def split_host_port(address: str) -> tuple[str, str]:
     Raises AddrError: a port is missing, a colon is one too many, a bracket is out of place.
     Source: go1.27 net/ipsock.go SplitHostPort
     """
+    if not isinstance(address, str):
+        raise TypeError(f'an address is a str like "host:port", not {address!r}')
     host, colon, port = address.rpartition(":")
     if not colon:
         raise AddrError("missing port in address", address)

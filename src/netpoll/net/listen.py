@@ -25,6 +25,7 @@ class ListenConfig:
     backlog: how many peers may wait to be accepted; by default as many as the system allows.
     reuse_port: share the port with other listeners of this user that say so too.
     keep_alive: of the connections accepted; True is the default one, False and None are none.
+    no_delay: whether the connections accepted send small writes at once.
     control: called with the socket before it is bound; see Control.
     Source: go1.27 net/dial.go ListenConfig
     """
@@ -32,6 +33,7 @@ class ListenConfig:
     backlog: int | None = None
     reuse_port: bool = False
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE
+    no_delay: bool = True
     control: Control | None = None
 
     def listen(self, network: str, address: str) -> TCPListener:
@@ -73,7 +75,7 @@ class ListenConfig:
         # For the connections: a socket from accept(2) inherits these from the listening one, on
         # Linux TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT. That saves
         # five system calls a connection.
-        sockopt.set_no_delay(fd, enabled=True)
+        sockopt.set_no_delay(fd, self.no_delay)
         sockopt.set_keep_alive(fd, as_keep_alive(self.keep_alive))
 
 
@@ -84,6 +86,7 @@ def listen(
     backlog: int | None = None,
     reuse_port: bool = False,
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
     control: Control | None = None,
 ) -> TCPListener:
     """Listen on an address, "host:port"; for the options see ListenConfig.
@@ -94,11 +97,15 @@ def listen(
     parks.
 
     Raises OpError (the port is in use, the address is not of this machine, ...),
-    UnknownNetworkError, AddrError, DNSError. A connection's TCP_NODELAY is on.
+    UnknownNetworkError, AddrError, DNSError.
     Source: go1.27 net/dial.go Listen, net/sock_posix.go listenStream; listen(2)
     """
     config = ListenConfig(
-        backlog=backlog, reuse_port=reuse_port, keep_alive=keep_alive, control=control
+        backlog=backlog,
+        reuse_port=reuse_port,
+        keep_alive=keep_alive,
+        no_delay=no_delay,
+        control=control,
     )
     return config.listen(network, address)
 

@@ -67,7 +67,7 @@ class TCPConn(Conn):
 class TCPListener(Listener):
     """Waits for TCP peers.
 
-    Any goroutine of its thread may call each method, and any thread close.
+    Any goroutine of any thread may call each method, and any thread close.
     Source: go1.27 net/tcpsock.go TCPListener
     """
 
