@@ -31,6 +31,7 @@ cdef class FD:
     cdef int move(self, Scheduler s) except -1
     cdef int check(self, int mode) except -1
     cdef int wait(self, int mode, int64_t until) except -1
+    cdef int wait_unasked(self, int64_t until) except -1
     cdef void send_home(self, Scheduler s, int mode) noexcept
     cdef int set_deadlines(self, int mode, object when) except -1
     cdef int64_t limit(self, int mode) noexcept

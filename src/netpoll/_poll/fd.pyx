@@ -103,6 +103,7 @@ from netpoll._runtime.scheduler cimport (
 )
 from netpoll._runtime.syscalls cimport (
     MSG_NOSIGNAL,
+    MSG_PEEK,
     SO_ERROR,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
@@ -545,6 +546,17 @@ cdef class FD:
             return True
         return self.pd != NULL and (self.pd.rg == PD_READY or self.pd.hangup)
 
+    cdef int wait_unasked(self, int64_t until) except -1:
+        """Wait for data without having asked the kernel: what is there counts although the time is up."""
+        cdef char byte
+        try:
+            self.wait(MODE_READ, until)
+        except DeadlineExceeded:
+            # It may have come before the read began, with nobody looking at the poller since.
+            if kernel.recv(self.sysfd, &byte, 1, MSG_PEEK) < 0:
+                raise
+        return 0
+
     cdef Py_ssize_t recv_once(self, char *buffer, Py_ssize_t size) except -2:
         """Receive without waiting; WOULD_BLOCK if there is nothing."""
         cdef Py_ssize_t got
@@ -576,17 +588,17 @@ cdef class FD:
 
     cdef Py_ssize_t recv_locked(self, char *buffer, Py_ssize_t size) except -1:
         cdef int64_t until = 0
-        cdef bint attempt = self.worth_trying()
         cdef Py_ssize_t got
+        if not self.worth_trying():
+            until = self.limit(MODE_READ)
+            self.wait_unasked(until)
         while True:
-            if attempt:
-                got = self.recv_once(buffer, size)
-                if got != WOULD_BLOCK:
-                    return got
+            got = self.recv_once(buffer, size)
+            if got != WOULD_BLOCK:
+                return got
             if not until and self.read_timeout:
                 until = after(self.read_timeout)
             self.wait(MODE_READ, until)
-            attempt = True
 
     cdef bytes read(self, Py_ssize_t size):
         """Read up to `size` bytes, b"" at the end of the stream.
@@ -625,7 +637,7 @@ cdef class FD:
         cdef Py_ssize_t got
         size = min(size, max(2 * <Py_ssize_t>self.last_read, <Py_ssize_t>SCRATCH_SIZE))
         if not self.worth_trying():
-            self.wait(MODE_READ, until)
+            self.wait_unasked(until)
         while True:
             data = PyBytes_FromStringAndSize(NULL, size)
             got = self.recv_once(PyBytes_AS_STRING(data), size)

@@ -18,8 +18,9 @@
     release_lock_only    clear the lock     - (close has dropped the reference in the holder's name)
     incref_and_close     refused            closed, references + 1, nobody waits any more
 
-A counter that is full makes incref and lock raise OverflowError. Descriptors are closed by whoever brings the references of a closed word to zero, so a number is not given
-back to the system while anybody is inside an operation.
+A counter that is full makes incref and lock raise OverflowError. Descriptors are closed by whoever
+brings the references of a closed word to zero, so a number is not given back to the system while
+anybody is inside an operation.
 
 Source: go1.27 internal/poll/fd_mutex.go; the hand-over instead of a retry is ours: it makes the queue
 strictly first in, first out.

@@ -19,8 +19,9 @@ Each direction of a PollDesc (rg for reading, wg for writing) is a binary semaph
     PD_WAIT      (one waiter only)  -> PD_READY        -> PD_NIL           -> the goroutine
     a goroutine  (one waiter only)  -> PD_READY, runs  -> PD_NIL, runs     -
 
-A notification is sticky: the next wait consumes it, or the system call that is tried before one. Close and expired deadlines wake without leaving
-"ready" behind. What a waiter must see (closing, an expired deadline) is published before it is woken.
+A notification is sticky: the next wait consumes it, or the system call that is tried before one. Close
+and expired deadlines wake without leaving "ready" behind. What a waiter must see (closing, an expired
+deadline) is published before it is woken.
 
 Descriptors are type-stable: their memory lives as long as the cache, for the kernel may still report
 an event of an earlier owner. The event carries index and tag; the tag changes with the owner, and an
