@@ -207,34 +207,37 @@ def test_what_is_no_number_is_refused_and_changes_nothing() -> None:
             near.read()
 
 
+def keep_busy(seconds: float) -> None:
+    end = monotonic() + seconds
+    while monotonic() < end:
+        pass
+
+
+def read_into(conn: net.TCPConn) -> bytes:
+    buffer = bytearray(1 << 16)
+    return bytes(buffer[: conn.readinto(buffer)])
+
+
+@pytest.mark.parametrize("read", [net.TCPConn.read, read_into])
 @pytest.mark.parametrize("size", [1, 10_000])
 @pytest.mark.parametrize("limited_by", ["deadline", "timeout"])
 @in_run
 def test_what_was_there_before_the_read_counts_even_if_nobody_looked_in_time(
-    limited_by: str, size: int
+    limited_by: str, size: int, read: Callable[[net.TCPConn], bytes]
 ) -> None:
-    def keep_busy() -> None:
-        while monotonic() < begin + SOON:
-            pass
-
     with connected() as (near, far):
-        for read in (near.read, lambda: bytes(buffer[: near.readinto(buffer)])):
-            buffer = bytearray(1 << 16)
-            reader = parked(go(near.read))
-            far.write(bytes(size))
-            assert reader.join() == bytes(size)  # a short read: the next one waits for an event
-            far.write(bytes(size))
-            begin = monotonic()
-            if limited_by == "deadline":
-                near.set_read_deadline(begin + SOON / 10)
-            else:
-                near.settimeout(SOON / 10)
-            go(keep_busy)
-            assert read() == bytes(size)
-            with pytest.raises(DeadlineExceeded):
-                near.read()
-            near.set_read_deadline(None)
-            near.settimeout(None)
+        reader = parked(go(near.read))
+        far.write(bytes(size))
+        assert reader.join() == bytes(size)  # a short read: the next one waits for an event
+        far.write(bytes(size))
+        if limited_by == "deadline":
+            near.set_read_deadline(monotonic() + SOON / 10)
+        else:
+            near.settimeout(SOON / 10)
+        go(keep_busy, SOON)
+        assert read(near) == bytes(size)
+        with pytest.raises(DeadlineExceeded):
+            read(near)
 
 
 # ---- timeouts
