@@ -13,6 +13,10 @@ from netpoll._runtime import lifecycle, report
 from netpoll._runtime.scheduler import attached_scheduler
 from tests.running import open_descriptors
 
+# A shell gives background jobs an ignored SIGINT; the programs that tests start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 Unhandled = list[tuple[netpoll.Goroutine, BaseException]]
 
 SETTLED_WITHIN = 2.0

@@ -1,5 +1,8 @@
 """The timer heap, held against a plain list that is sorted."""
 
+import random
+
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -7,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from netpoll._runtime.timers import TimerProbe
 
 ARITY = 4
-TIMERS = 24
+TIMERS = 8
 
 names = st.integers(0, TIMERS - 1)
 # Few different times, so that some are equal, and the ends of the range.
@@ -81,6 +84,32 @@ class TimerHeap(RuleBasedStateMachine):
 
 TimerHeap.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
 TestTimerHeap = TimerHeap.TestCase
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_long_histories_of_many_timers_fire_in_order(seed: int) -> None:
+    randomness = random.Random(seed)
+    count = 150
+    heap, armed = TimerProbe(count), dict[int, int]()
+    now = 0
+    for _ in range(3000):
+        name = randomness.randrange(count)
+        chance = randomness.random()
+        if chance < 0.6:
+            armed[name] = now + randomness.randrange(1, 500)
+            heap.arm(name, armed[name])
+        elif chance < 0.75:
+            heap.disarm(name)
+            armed.pop(name, None)
+        elif chance < 0.9:
+            heap.remove(name)
+            armed.pop(name, None)
+        else:
+            now += randomness.randrange(60)
+            due = sorted(when for when in armed.values() if when <= now)
+            assert [armed.pop(fired) for fired in heap.run_due(now)] == due
+            if chance < 0.95:
+                assert heap.next_when() == min(armed.values(), default=None)
 
 
 def test_a_heap_grows_with_its_timers() -> None:
