@@ -15,7 +15,7 @@ from typing import Generic, ParamSpec, TypeVar
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests.program import PATIENCE, finished
 
 P = ParamSpec("P")
@@ -39,14 +39,30 @@ def on_thread(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     return thread.result()
 
 
+def begin(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> netpoll.Goroutine[T]:
+    """Start a goroutine and let it come to its first park."""
+    goroutine = netpoll.go(fn, *args, **kwargs)
+    netpoll.gosched()
+    netpoll.gosched()
+    return goroutine
+
+
 def parked(goroutine: netpoll.Goroutine[T]) -> netpoll.Goroutine[T]:
     """Let the others run until this goroutine waits for something; return it."""
     for _ in range(1000):
         if goroutine.state.startswith("waiting"):
             return goroutine
-        assert not goroutine.done, f"{goroutine!r} ended instead of parking"
+        assert not goroutine.done, f"{goroutine!r} {end_of(goroutine)} instead of parking"
         netpoll.gosched()
     raise AssertionError(f"{goroutine!r} does not park")
+
+
+def end_of(goroutine: netpoll.Goroutine[T]) -> str:
+    """Say how a goroutine ended."""
+    try:
+        return f"returned {goroutine.join()!r}"
+    except BaseException as exception:  # noqa: BLE001 - it is what is asked for
+        return f"raised {exception!r}"
 
 
 class Outcome(threading.Thread, Generic[T]):
@@ -94,9 +110,9 @@ def says(source: str, *args: str) -> str:
 
 
 @contextmanager
-def pair() -> Iterator[tuple[FD, FD]]:
+def pair() -> Iterator[tuple[StreamFD, StreamFD]]:
     """Return the two ends of a stream, closed at the end."""
-    ends = [FD.adopt(end.detach()) for end in socket.socketpair()]
+    ends = [StreamFD.adopt(end.detach()) for end in socket.socketpair()]
     try:
         yield ends[0], ends[1]
     finally:

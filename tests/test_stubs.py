@@ -63,6 +63,17 @@ def test_the_result_of_join_has_the_type_that_the_function_returns() -> None:
 
 
 @in_run
+def test_the_types_that_signatures_name_can_be_named() -> None:
+    seen: list[tuple[str, str]] = []
+    controls: list[net.Control] = [lambda network, address, _: seen.append((network, address))]
+    with net.listen("tcp", "127.0.0.1:0", control=controls[0]) as listener:
+        conn: net.Conn = net.dial("tcp", str(listener.local_addr))
+    with conn:
+        assert isinstance(assert_type(conn.remote_addr, net.InternetAddr), net.TCPAddr)
+    assert seen == [("tcp4", "127.0.0.1:0")]
+
+
+@in_run
 def test_makefile_returns_the_type_that_its_mode_is_said_to_give() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
         conn = net.dial("tcp", str(listener.local_addr))

@@ -54,3 +54,21 @@ def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         parse(["--version"])
     assert (exit_.value.code, capsys.readouterr().out) == (0, f"netpoll {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "usage", "unknown"),
+    [
+        (["echo", "8888"], "usage: netpoll echo ", "8888"),
+        (["demo", "--port", "8888"], "usage: netpoll demo ", "--port 8888"),
+        (["--port"], "usage: netpoll [-h]", "--port"),
+    ],
+)
+def test_an_option_that_there_is_not_is_answered_with_those_that_there_are(
+    argv: list[str], usage: str, unknown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(argv)
+    err = capsys.readouterr().err
+    assert err.startswith(usage)
+    assert err.endswith(f"error: unrecognized arguments: {unknown}\n")

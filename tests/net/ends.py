@@ -34,7 +34,7 @@ def connected(
     """Return the end that dialled and the end that was accepted; options are those of dial."""
     with ExitStack() as stack:
         with net.listen(network, address) as listener:
-            near = stack.enter_context(net.dial(network, str(listener.addr), **options))
+            near = stack.enter_context(net.dial(network, str(listener.local_addr), **options))
             far = stack.enter_context(listener.accept())
         yield near, far
 

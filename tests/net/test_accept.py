@@ -36,10 +36,10 @@ def listening() -> net.TCPListener:
 @in_run
 def test_peers_are_accepted_in_the_order_in_which_they_came() -> None:
     with listening() as listener:
-        dialled = [net.dial("tcp", str(listener.addr)) for _ in range(10)]
+        dialled = [net.dial("tcp", str(listener.local_addr)) for _ in range(10)]
         accepted = [listener.accept() for _ in dialled]
         assert [conn.remote_addr for conn in accepted] == [conn.local_addr for conn in dialled]
-        assert {conn.local_addr for conn in accepted} == {listener.addr}
+        assert {conn.local_addr for conn in accepted} == {listener.local_addr}
         for conn in dialled + accepted:
             conn.close()
 
@@ -58,7 +58,7 @@ def test_each_peer_goes_to_one_of_those_who_wait() -> None:
         servers = [parked(go(accept, mine)) for mine in accepted]
         dialled: list[object] = []
         for _ in range(100):
-            with net.dial("tcp", str(listener.addr), timeout=5) as conn:
+            with net.dial("tcp", str(listener.local_addr), timeout=5) as conn:
                 dialled.append(conn.local_addr)
                 assert conn.read() == b""
     for server in servers:
@@ -81,7 +81,7 @@ def test_iteration_ends_when_the_listener_is_closed() -> None:
 
 @in_run
 def test_the_server_may_close_the_listener_that_it_iterates_over() -> None:
-    with listening() as listener, net.dial("tcp", str(listener.addr)):
+    with listening() as listener, net.dial("tcp", str(listener.local_addr)):
         accepted = 0
         for conn in listener:
             conn.close()
@@ -94,7 +94,10 @@ def test_the_server_may_close_the_listener_that_it_iterates_over() -> None:
 def test_accept_after_close_fails_even_with_peers_in_the_queue() -> None:
     # Source: go1.27 net/tcpsock_test.go TestTCPListenAfterClose, net/net_test.go TestListenerClose
     listener = listening()
-    with net.dial("tcp", str(listener.addr)) as near, net.dial("tcp", str(listener.addr)):
+    with (
+        net.dial("tcp", str(listener.local_addr)) as near,
+        net.dial("tcp", str(listener.local_addr)),
+    ):
         listener.accept().close()
         listener.close()
         for _ in range(2):
@@ -102,22 +105,22 @@ def test_accept_after_close_fails_even_with_peers_in_the_queue() -> None:
                 listener.accept()
         assert near.read() == b""
     error = caught.value
-    assert str(error) == f"accept tcp {listener.addr}: use of closed network connection"
+    assert str(error) == f"accept tcp {listener.local_addr}: use of closed network connection"
     assert (error.op, error.network, error.source) == ("accept", "tcp", None)
-    assert error.addr == listener.addr
+    assert error.addr == listener.local_addr
     assert not error.timeout
 
 
 @in_run
 def test_who_was_in_the_queue_when_it_closed_is_reset() -> None:
     listener = listening()
-    with net.dial("tcp", str(listener.addr)) as near:
+    with net.dial("tcp", str(listener.local_addr)) as near:
         reader = parked(go(near.read))
         listener.close()
         with pytest.raises(ConnectionResetError):
             reader.join(5)
         with pytest.raises(ConnectionRefusedError):
-            net.dial("tcp", str(listener.addr))
+            net.dial("tcp", str(listener.local_addr))
 
 
 @in_run
@@ -126,8 +129,8 @@ def test_close_wakes_each_of_those_who_wait_and_frees_the_port() -> None:
     listener = listening()
     waiting = [parked(go(listener.accept)) for _ in range(5)]
     listener.close()
-    with net.listen("tcp", str(listener.addr)) as again:
-        assert again.addr == listener.addr
+    with net.listen("tcp", str(listener.local_addr)) as again:
+        assert again.local_addr == listener.local_addr
         for goroutine in waiting:
             with pytest.raises(ClosedError):
                 goroutine.join(5)
@@ -149,7 +152,7 @@ def test_each_method_of_a_closed_listener_says_so() -> None:
     listener = listening()
     listener.close()
     listener.close()
-    address = listener.addr
+    address = listener.local_addr
     assert listener.closed
     for op, call in (
         ("accept", listener.accept),
@@ -166,10 +169,10 @@ def test_each_method_of_a_closed_listener_says_so() -> None:
 @in_run
 def test_an_open_listener_says_where_it_is() -> None:
     with listening() as listener:
-        assert repr(listener) == f"<TCPListener tcp {listener.addr} open>"
+        assert repr(listener) == f"<TCPListener tcp {listener.local_addr} open>"
         assert listener.fileno() > 2
         assert isinstance(listener, net.Listener)
-        assert isinstance(listener.addr, TCPAddr)
+        assert isinstance(listener.local_addr, TCPAddr)
 
 
 def test_a_listener_made_before_a_run_serves_within_it() -> None:
@@ -177,7 +180,7 @@ def test_a_listener_made_before_a_run_serves_within_it() -> None:
 
     @in_run
     def serve() -> bytes:
-        with listener, net.dial("tcp", str(listener.addr)) as near, listener.accept() as far:
+        with listener, net.dial("tcp", str(listener.local_addr)) as near, listener.accept() as far:
             near.write(b"x")
             return far.read()
 
@@ -190,7 +193,7 @@ def test_a_listener_made_before_a_run_serves_within_it() -> None:
 @in_run
 def test_a_deadline_in_the_past_fails_even_with_peers_in_the_queue() -> None:
     # Source: go1.27 net/timeout_test.go TestAcceptTimeout, net/error_test.go TestAcceptError
-    with listening() as listener, net.dial("tcp", str(listener.addr)) as near:
+    with listening() as listener, net.dial("tcp", str(listener.local_addr)) as near:
         listener.set_deadline(LONG_AGO)
         for _ in range(3):
             with pytest.raises(DeadlineExceeded) as caught:
@@ -198,8 +201,8 @@ def test_a_deadline_in_the_past_fails_even_with_peers_in_the_queue() -> None:
         with pytest.raises(DeadlineExceeded):
             next(listener)
         error = caught.value
-        assert str(error) == f"accept tcp {listener.addr}: i/o timeout"
-        assert (error.op, error.source, error.addr) == ("accept", None, listener.addr)
+        assert str(error) == f"accept tcp {listener.local_addr}: i/o timeout"
+        assert (error.op, error.source, error.addr) == ("accept", None, listener.local_addr)
         assert error.timeout
         listener.set_deadline(None)
         with listener.accept() as far:
@@ -252,7 +255,7 @@ def test_the_deadline_of_a_listener_is_not_that_of_its_connections() -> None:
     with listening() as listener:
         listener.set_deadline(monotonic() + SOON)
         listener.settimeout(SOON)
-        with net.dial("tcp", str(listener.addr)) as near, listener.accept() as far:
+        with net.dial("tcp", str(listener.local_addr)) as near, listener.accept() as far:
             assert far.gettimeout() is None
             with pytest.raises(DeadlineExceeded):
                 listener.accept()
@@ -273,7 +276,7 @@ def test_the_timeout_can_be_asked_for_and_must_be_one() -> None:
         listener.settimeout(0)
         with pytest.raises(DeadlineExceeded):
             listener.accept()
-        with net.dial("tcp", str(listener.addr)), listener.accept():
+        with net.dial("tcp", str(listener.local_addr)), listener.accept():
             pass
 
 
@@ -286,7 +289,9 @@ def test_a_cancelled_accept_loses_no_peer_at_whatever_moment() -> None:
         outcomes = set()
         for number in EVERY_MOMENT:
             waiting = parked(go(listener.accept))
-            with socket.create_connection((listener.addr.ip, listener.addr.port)) as near:
+            with socket.create_connection(
+                (listener.local_addr.ip, listener.local_addr.port)
+            ) as near:
                 turns(number)
                 waiting.cancel()
                 try:
@@ -304,12 +309,12 @@ def test_a_cancelled_accept_loses_no_peer_at_whatever_moment() -> None:
 def test_a_peer_whose_connection_cannot_be_had_is_told_and_leaves_nothing_open() -> None:
     with (
         net.listen("tcp", ":0") as listener,
-        net.dial("tcp", f"127.0.0.1:{listener.addr.port}") as near,
+        net.dial("tcp", f"127.0.0.1:{listener.local_addr.port}") as near,
     ):
         # The address of a connection to a wildcard has to be asked for.
         with answering(getsockname=lambda *_: -errno.ENOBUFS), pytest.raises(OpError) as caught:
             listener.accept()
-        assert str(caught.value) == f"accept tcp {listener.addr}: no buffer space available"
+        assert str(caught.value) == f"accept tcp {listener.local_addr}: no buffer space available"
         assert near.read() == b""
 
 
@@ -321,4 +326,4 @@ def test_an_error_of_the_kernel_reaches_the_caller() -> None:
         pytest.raises(OpError, match=r"^accept tcp .*: operation not supported$") as caught,
     ):
         listener.accept()
-    assert (caught.value.errno, caught.value.addr) == (errno.EOPNOTSUPP, listener.addr)
+    assert (caught.value.errno, caught.value.addr) == (errno.EOPNOTSUPP, listener.local_addr)

@@ -31,6 +31,7 @@ addrs = st.builds(TCPAddr, ips, ports)
 )
 def test_the_text_is_what_dial_takes(addr: TCPAddr, text: str) -> None:
     assert str(addr) == text
+    assert f"{addr}|{addr:>30}" == f"{text}|{text:>30}"
     assert TCPAddr.parse(text) == addr
 
 

@@ -132,13 +132,22 @@ def test_what_has_no_bytes_is_refused_and_nothing_is_written() -> None:
         for data in wrong:
             with pytest.raises(TypeError):
                 near.write(data)
-            with pytest.raises(TypeError):
+            with pytest.raises(TypeError, match="wants bytes-like objects, not "):
                 near.writev([b"before", data])
         for call in (near.write, lambda data: near.writev([data])):
             with pytest.raises((BufferError, TypeError)):
                 call(memoryview(b"abcdef")[::2])
         near.close()
         assert read_all(far) == b""
+
+
+@pytest.mark.parametrize(
+    "one", [b"abc", b"", bytearray(b"abc"), memoryview(b"abc"), array("H", [1]), "abc"], ids=type
+)
+@in_run
+def test_one_buffer_is_not_several(one: Any) -> None:
+    with connected() as (near, _), pytest.raises(TypeError, match="one alone is for write"):
+        near.writev(one)
 
 
 @in_run
@@ -322,7 +331,7 @@ def test_the_descriptor_is_free_as_soon_as_close_returns() -> None:
 def test_a_connection_that_is_forgotten_is_closed_with_a_warning() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
         with pytest.warns(ResourceWarning, match="unclosed"):
-            net.dial("tcp", str(listener.addr))
+            net.dial("tcp", str(listener.local_addr))
         with listener.accept() as far:
             assert far.read() == b""
 
@@ -379,3 +388,9 @@ def test_what_was_never_initialised_fails_cleanly() -> None:
     for use in (conn.read, lambda: conn.write(b"x"), lambda: conn.readinto(bytearray(1))):
         with pytest.raises(AttributeError):
             use()
+
+
+def test_a_connection_is_not_made_by_its_class() -> None:
+    for kind in (net.Conn, net.TCPConn):
+        with pytest.raises(TypeError, match=r"made by net\.dial"):
+            kind()  # type: ignore[call-arg]

@@ -32,7 +32,7 @@ def handle(conn):
 
 def serve(address):
     with net.listen("tcp", address) as listener:
-        print("listening on", listener.addr, flush=True)
+        print("listening on", listener.local_addr, flush=True)
         for conn in listener:
             go(handle, conn)
 

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -138,7 +140,7 @@ def test_a_stream_without_end_is_cut_off_at_the_deadline_and_not_before(seconds:
 
     with serving(pour_out) as listener:
         for setter in (net.TCPConn.set_deadline, net.TCPConn.set_read_deadline) * 2:
-            with net.dial("tcp", str(listener.addr)) as conn:
+            with net.dial("tcp", str(listener.local_addr)) as conn:
                 begin = monotonic()
                 setter(conn, begin + seconds)
                 with pytest.raises(DeadlineExceeded):
@@ -150,7 +152,7 @@ def test_a_stream_without_end_is_cut_off_at_the_deadline_and_not_before(seconds:
 @in_run
 def test_deadlines_that_race_with_reads_and_writes_hang_nobody() -> None:
     # Source: go1.27 net/timeout_test.go TestReadWriteDeadlineRace
-    with serving(echo) as listener, net.dial("tcp", str(listener.addr)) as conn:
+    with serving(echo) as listener, net.dial("tcp", str(listener.local_addr)) as conn:
 
         def move() -> None:
             for number in range(1000):
@@ -200,11 +202,36 @@ def test_what_is_no_number_is_refused_and_changes_nothing() -> None:
         for setter in (near.set_deadline, near.set_read_deadline, near.set_write_deadline):
             with pytest.raises(ValueError, match="NaN"):
                 setter(math.nan)
-            with pytest.raises(TypeError):
-                setter("soon")  # type: ignore[arg-type]
         far.write(b"x")
         with pytest.raises(DeadlineExceeded):
             near.read()
+
+
+NO_NUMBERS: list[Any] = ["5", b"5", [5], timedelta(seconds=5), 5j]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@in_run
+def test_a_limit_that_is_no_number_is_refused_with_what_is_wanted(value: Any) -> None:
+    deadline = r"^a deadline is a number of seconds on time.monotonic\(\) or None, not "
+    with net.listen("tcp", "127.0.0.1:0") as listener, connected() as (near, _):
+        for setter in (near.set_deadline, near.set_read_deadline, near.set_write_deadline):
+            with pytest.raises(TypeError, match=deadline):
+                setter(value)
+        with pytest.raises(TypeError, match=deadline):
+            listener.set_deadline(value)
+        for end in (near, listener):
+            with pytest.raises(TypeError, match=r"^a timeout is a number of seconds or None, not "):
+                end.settimeout(value)
+
+
+@in_run
+def test_a_limit_that_no_float_can_hold_is_refused() -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener, connected() as (near, _):
+        for end in (near, listener):
+            for setter in (end.set_deadline, end.settimeout):
+                with pytest.raises(ValueError, match="more seconds than a float can hold"):
+                    setter(10**400)
 
 
 def keep_busy(seconds: float) -> None:
@@ -403,8 +430,8 @@ def test_a_write_that_was_cut_off_can_be_taken_up_again() -> None:
 @in_run
 def test_a_peer_that_never_reads_holds_up_its_own_connection_only() -> None:
     with serving(forgiving_echo) as listener:
-        deaf = net.dial("tcp", str(listener.addr))
-        with deaf, net.dial("tcp", str(listener.addr)) as other:
+        deaf = net.dial("tcp", str(listener.local_addr))
+        with deaf, net.dial("tcp", str(listener.local_addr)) as other:
             writer = parked(go(deaf.write, MORE_THAN_FITS))
             for _ in range(100):
                 other.write(b"hello")

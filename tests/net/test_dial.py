@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from netpoll import AddrError, DNSError, OpError, go, net
-from netpoll._poll.fd import FD
+from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import TCPAddr
 from netpoll.net.addr import decode, encode
 from tests.kernel import answering
@@ -51,8 +51,11 @@ def fail(*_: object) -> None:
 def test_an_empty_host_or_a_wildcard_is_this_machine(network: str, host: str) -> None:
     # Source: go1.27 net/dial_test.go TestDialLocal, TestDialListenerAddr
     with net.listen("tcp4", "127.0.0.1:0") as listener:
-        with net.dial(network, f"{host}:{listener.addr.port}") as near, listener.accept() as far:
-            assert near.remote_addr == listener.addr
+        with (
+            net.dial(network, f"{host}:{listener.local_addr.port}") as near,
+            listener.accept() as far,
+        ):
+            assert near.remote_addr == listener.local_addr
             assert near.local_addr == far.remote_addr
             assert near.network == network
             near.write(b"x")
@@ -67,8 +70,11 @@ def test_an_empty_host_or_a_wildcard_is_this_machine(network: str, host: str) ->
 @in_run
 def test_the_same_is_so_for_ipv6(network: str, host: str) -> None:
     with net.listen("tcp6", "[::1]:0") as listener:
-        with net.dial(network, f"{host}:{listener.addr.port}") as near, listener.accept() as far:
-            assert near.remote_addr == listener.addr
+        with (
+            net.dial(network, f"{host}:{listener.local_addr.port}") as near,
+            listener.accept() as far,
+        ):
+            assert near.remote_addr == listener.local_addr
             assert near.local_addr == far.remote_addr
 
 
@@ -82,17 +88,17 @@ def test_the_zone_of_a_link_local_address_is_kept() -> None:
         pytest.skip("this machine has no link-local address")
     ip, name = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(found[0][0])), found[0][-1]
     with net.listen("tcp", f"[{ip}%{name}]:0") as listener:
-        with net.dial("tcp", str(listener.addr)) as near, listener.accept() as far:
-            assert {near.remote_addr.zone, far.remote_addr.zone, listener.addr.zone} == {name}
+        with net.dial("tcp", str(listener.local_addr)) as near, listener.accept() as far:
+            assert {near.remote_addr.zone, far.remote_addr.zone, listener.local_addr.zone} == {name}
 
 
 @in_run
 def test_the_addresses_of_a_name_are_tried_in_turn() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        port = listener.addr.port
+        port = listener.local_addr.port
         several = resolver("127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.4")
         with net.dial("tcp", f"several.example:{port}", resolver=several) as near:
-            assert near.remote_addr == listener.addr
+            assert near.remote_addr == listener.local_addr
 
 
 @in_run
@@ -136,10 +142,10 @@ def test_a_port_that_nobody_listens_on_is_refused_at_once(network: str) -> None:
     # Source: go1.27 net/dial_test.go TestDialClosedPortFailFast, net/error_test.go TestDialError
     host = "[::1]:0" if network == "tcp6" else "127.0.0.1:0"
     with net.listen(network, host) as listener:
-        near = net.dial(network, str(listener.addr))  # keeps the port from others
+        near = net.dial(network, str(listener.local_addr))  # keeps the port from others
     with near, pytest.raises(OpError) as caught:
-        net.dial(network, str(listener.addr), timeout=5)
-    check_refused(caught.value, network, str(listener.addr))
+        net.dial(network, str(listener.local_addr), timeout=5)
+    check_refused(caught.value, network, str(listener.local_addr))
 
 
 @in_run
@@ -163,7 +169,7 @@ def test_whichever_call_fails_the_error_is_told_and_nothing_is_left_open(call: s
             pytest.raises(OpError, match=r"^dial tcp 127.0.0.1:\d+: (no buffer|i/o timeout)"),
         ):
             # A connection that has no peer yet is waited for (getpeername); hence the timeout.
-            net.dial("tcp", str(listener.addr), timeout=0.02)
+            net.dial("tcp", str(listener.local_addr), timeout=0.02)
 
 
 # ---- from where
@@ -208,7 +214,7 @@ def test_the_local_address_can_be_chosen(network: str, host: str, local: str | N
             choices.append(TCPAddr.parse(local))
         for choice in choices:
             with (
-                net.dial(network, str(listener.addr), local_addr=choice) as near,
+                net.dial(network, str(listener.local_addr), local_addr=choice) as near,
                 listener.accept() as far,
             ):
                 assert far.remote_addr == near.local_addr
@@ -233,19 +239,19 @@ def test_a_local_address_of_the_other_family_is_refused(
 def test_the_local_port_can_be_chosen(wildcard: str) -> None:
     port = int(refusing().rpartition(":")[2])
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        with net.dial("tcp", str(listener.addr), local_addr=f"{wildcard}:{port}") as near:
+        with net.dial("tcp", str(listener.local_addr), local_addr=f"{wildcard}:{port}") as near:
             assert near.local_addr == TCPAddr("127.0.0.1", port)
 
 
 @in_run
 def test_a_local_address_that_cannot_be_had_is_told() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        address = str(listener.addr)
+        address = str(listener.local_addr)
         with pytest.raises(OpError) as caught:
             net.dial("tcp", address, local_addr="192.0.2.1:0")
         error = caught.value
         assert str(error) == f"dial tcp 192.0.2.1:0->{address}: cannot assign requested address"
-        assert (error.source, error.addr) == (TCPAddr("192.0.2.1", 0), listener.addr)
+        assert (error.source, error.addr) == (TCPAddr("192.0.2.1", 0), listener.local_addr)
         with connected() as (near, _), pytest.raises(OpError, match="address already in use"):
             net.dial("tcp", address, local_addr=near.local_addr)
     with pytest.raises(AddrError, match=r"^address localhost: invalid IP address$"):
@@ -269,7 +275,7 @@ def test_control_sees_the_socket_before_it_is_connected(network: str, host: str,
     # Source: go1.27 net/dial_test.go TestDialerControl
     calls = []
 
-    def control(network: str, address: str, fd: FD) -> None:
+    def control(network: str, address: str, fd: SocketFD) -> None:
         with pytest.raises(OSError, match="not connected"):
             fd.getpeername()
         assert decode("tcp", fd.getsockname()).port == 0
@@ -278,15 +284,15 @@ def test_control_sees_the_socket_before_it_is_connected(network: str, host: str,
 
     with net.listen(network, net.join_host_port(host, 0)) as listener:
         dialer = net.Dialer(control=control)
-        with dialer.dial(network, str(listener.addr)) as near, listener.accept():
-            assert calls == [(seen, str(listener.addr))]
+        with dialer.dial(network, str(listener.local_addr)) as near, listener.accept():
+            assert calls == [(seen, str(listener.local_addr))]
             assert not near._fd.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @in_run
 def test_control_sees_the_socket_of_each_address_tried() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        port = listener.addr.port
+        port = listener.local_addr.port
         calls = []
         with net.dial(
             "tcp",
@@ -313,10 +319,10 @@ def test_what_control_raises_ends_the_dial() -> None:
 # ---- what the kernel does when it chooses the local port
 
 
-def bound_to(port: int, calls: list[str]) -> Callable[[str, str, FD], None]:
+def bound_to(port: int, calls: list[str]) -> Callable[[str, str, SocketFD], None]:
     """Return a control that plays a kernel which chooses this port."""
 
-    def control(_network: str, address: str, fd: FD) -> None:
+    def control(_network: str, address: str, fd: SocketFD) -> None:
         calls.append(address)
         fd.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         fd.bind(encode(TCPAddr("127.0.0.1", port)))
@@ -356,7 +362,7 @@ def test_a_local_port_that_will_not_do_is_chosen_anew(local: str | None, tries: 
     # Source: go1.27 net/error_posix_test.go TestSpuriousENOTAVAIL
     calls: list[str] = []
 
-    def refuse(_network: str, address: str, _fd: FD) -> None:
+    def refuse(_network: str, address: str, _fd: SocketFD) -> None:
         calls.append(address)
         raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 
@@ -377,8 +383,8 @@ def test_a_name_that_the_system_knows_can_be_dialled_and_listened_on(name: str) 
     except DNSError:
         pytest.skip("this machine does not know the name")
     with listener:
-        assert listener.addr.ip == "127.0.0.1"
-        dialled = go(net.dial, "tcp", f"{name}:{listener.addr.port}")
+        assert listener.local_addr.ip == "127.0.0.1"
+        dialled = go(net.dial, "tcp", f"{name}:{listener.local_addr.port}")
         with listener.accept() as far, dialled.join() as near:
             near.write(b"x")
             assert far.read() == b"x"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netpoll import AddrError, DNSError, OpError, UnknownNetworkError, net
-from netpoll._poll.fd import FD
+from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import TCPAddr, ipstack
 from netpoll.net.addr import decode
 from tests.kernel import answering, recorded
@@ -44,15 +44,15 @@ WITH_IPV6 = [
 def test_an_address_can_be_had_once_and_again_after_close(network: str, host: str) -> None:
     # Source: go1.27 net/listen_test.go TestTCPListener
     with net.listen(network, net.join_host_port(host, 0)) as first:
-        address = net.join_host_port(host, first.addr.port)
+        address = net.join_host_port(host, first.local_addr.port)
         with pytest.raises(OpError) as caught:
             net.listen(network, address)
         assert caught.value.errno == errno.EADDRINUSE
-        assert str(caught.value) == f"listen {network} {first.addr}: address already in use"
+        assert str(caught.value) == f"listen {network} {first.local_addr}: address already in use"
         with net.dial(network, address) as near, first.accept() as far:
             assert far.remote_addr == near.local_addr
     with net.listen(network, address) as again:
-        assert again.addr == first.addr
+        assert again.local_addr == first.local_addr
 
 
 # What is in use on one family alone is free on the other.
@@ -91,14 +91,14 @@ def test_a_port_can_be_had_once_on_each_family(
     for attempt in range(5):  # a stranger may have the port on the other family
         with net.listen(first[0], net.join_host_port(first[1], 0)) as one:
             try:
-                two = net.listen(second[0], net.join_host_port(second[1], one.addr.port))
+                two = net.listen(second[0], net.join_host_port(second[1], one.local_addr.port))
             except OpError as error:
                 if error.errno != errno.EADDRINUSE or attempt == 4:
                     raise
                 continue
             with two:
                 for listener, host in ((one, first[1]), (two, second[1])):
-                    address = net.join_host_port(host, one.addr.port)
+                    address = net.join_host_port(host, one.local_addr.port)
                     network = first[0] if listener is one else second[0]
                     with net.dial(network, address) as near, listener.accept() as far:
                         assert far.remote_addr == near.local_addr
@@ -114,7 +114,7 @@ def test_a_port_of_both_families_is_taken_on_each(
     # Source: go1.27 net/listen_test.go TestDualStackTCPListener
     with net.listen(first[0], net.join_host_port(first[1], 0)) as one:
         with pytest.raises(OpError, match=r"address already in use$") as caught:
-            net.listen(second[0], net.join_host_port(second[1], one.addr.port))
+            net.listen(second[0], net.join_host_port(second[1], one.local_addr.port))
         assert caught.value.errno == errno.EADDRINUSE
 
 
@@ -126,8 +126,8 @@ def test_peers_of_both_families_come_to_one_listener_and_are_shown_as_what_they_
 ) -> None:
     # Source: go1.27 net/listen_test.go TestDualStackTCPListener
     with net.listen("tcp", net.join_host_port(host, 0)) as listener:
-        port = listener.addr.port
-        assert listener.addr == TCPAddr("::", port)
+        port = listener.local_addr.port
+        assert listener.local_addr == TCPAddr("::", port)
         for dialled in ("127.0.0.1", "::1"):
             with (
                 net.dial("tcp", net.join_host_port(dialled, port)) as near,
@@ -147,7 +147,7 @@ def test_a_wildcard_of_one_family_refuses_the_other(network: str, host: str) -> 
     # Source: go1.27 net/ipsock_test.go TestListenIPv6WildcardAddr
     other = {"tcp4": "::1", "tcp6": "127.0.0.1"}[network]
     with net.listen(network, ":0") as listener:
-        port = listener.addr.port
+        port = listener.local_addr.port
         with net.dial("tcp", net.join_host_port(host, port)), listener.accept():
             pass
         with pytest.raises(OpError):
@@ -159,16 +159,15 @@ def test_without_ipv6_a_wildcard_is_that_of_ipv4(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("netpoll.net.ipstack.maps_ipv4", lambda: False)
     for address in (":0", "[::]:0"):
         with net.listen("tcp", address) as listener:
-            assert listener.addr == TCPAddr("0.0.0.0", listener.addr.port)
+            assert listener.local_addr == TCPAddr("0.0.0.0", listener.local_addr.port)
 
 
 @in_run
 def test_port_0_is_a_free_one_and_the_address_is_what_dial_takes() -> None:
     with net.listen("tcp", "127.0.0.1:0") as one, net.listen("tcp4", "127.0.0.1:") as two:
-        assert 0 != one.addr.port != two.addr.port != 0
-        assert one.addr == one.local_addr
+        assert 0 != one.local_addr.port != two.local_addr.port != 0
         assert (one.network, two.network) == ("tcp", "tcp4")
-        with net.dial(two.network, str(two.addr)), two.accept():
+        with net.dial(two.network, str(two.local_addr)), two.accept():
             pass
 
 
@@ -179,14 +178,14 @@ def test_port_0_is_a_free_one_and_the_address_is_what_dial_takes() -> None:
 def test_listeners_that_share_a_port_share_the_peers() -> None:
     with (
         net.listen("tcp", "127.0.0.1:0", reuse_port=True) as one,
-        net.listen("tcp", str(one.addr), reuse_port=True) as two,
+        net.listen("tcp", str(one.local_addr), reuse_port=True) as two,
     ):
-        assert one.addr == two.addr
+        assert one.local_addr == two.local_addr
         accepted = {one: 0, two: 0}
         for listener in accepted:
             listener.settimeout(0)
         for _ in range(64):
-            with net.dial("tcp", str(one.addr)):
+            with net.dial("tcp", str(one.local_addr)):
                 for listener in accepted:
                     try:
                         listener.accept().close()
@@ -196,19 +195,19 @@ def test_listeners_that_share_a_port_share_the_peers() -> None:
         assert sum(accepted.values()) == 64
         assert min(accepted.values()) > 0
         with pytest.raises(OpError, match="address already in use"):
-            net.listen("tcp", str(one.addr))
+            net.listen("tcp", str(one.local_addr))
 
 
 @in_run
 def test_the_port_of_connections_that_are_still_there_can_be_listened_on_again() -> None:
     with net.listen("tcp", "127.0.0.1:0") as first:
-        near = net.dial("tcp", str(first.addr))
+        near = net.dial("tcp", str(first.local_addr))
         far = first.accept()
     far.close()  # the side that closes first keeps the port in TIME_WAIT
     assert near.read() == b""
     near.close()
-    with net.listen("tcp", str(first.addr)) as again:
-        assert again.addr == first.addr
+    with net.listen("tcp", str(first.local_addr)) as again:
+        assert again.local_addr == first.local_addr
 
 
 # ---- the queue
@@ -245,8 +244,8 @@ def test_a_limit_that_cannot_be_is_not_believed(
 @in_run
 def test_the_length_of_the_queue_can_be_chosen() -> None:
     with recorded("listen") as calls, net.listen("tcp", "127.0.0.1:0", backlog=0) as listener:
-        with net.dial("tcp", str(listener.addr)), pytest.raises(TimeoutError):
-            net.dial("tcp", str(listener.addr), timeout=0.01)
+        with net.dial("tcp", str(listener.local_addr)), pytest.raises(TimeoutError):
+            net.dial("tcp", str(listener.local_addr), timeout=0.01)
     assert [backlog for _, backlog in calls.of("listen")] == [0]
 
 
@@ -342,7 +341,7 @@ def test_control_sees_the_socket_before_it_is_bound(network: str, seen: str) -> 
     calls = []
     host = "::1" if network == "tcp6" else "127.0.0.1"
 
-    def control(network: str, address: str, fd: FD) -> None:
+    def control(network: str, address: str, fd: SocketFD) -> None:
         assert decode("tcp", fd.getsockname()).port == 0
         fd.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         calls.append((network, address))
@@ -350,7 +349,7 @@ def test_control_sees_the_socket_before_it_is_bound(network: str, seen: str) -> 
     with net.listen(network, net.join_host_port(host, 0), control=control) as listener:
         assert calls == [(seen, net.join_host_port(host, 0))]
         assert listener._fd.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * 8192
-        with net.dial(network, str(listener.addr)) as near, listener.accept() as far:
+        with net.dial(network, str(listener.local_addr)) as near, listener.accept() as far:
             assert far.local_addr == near.remote_addr
 
 

@@ -41,7 +41,7 @@ def test_a_thousand_connections_each_get_their_own_bytes(many_descriptors: None)
     with ExitStack() as stack:
         listener = stack.enter_context(serving(echo))
         conns = [
-            stack.enter_context(net.dial("tcp", str(listener.addr), timeout=20))
+            stack.enter_context(net.dial("tcp", str(listener.local_addr), timeout=20))
             for _ in range(1000)
         ]
         talks = [go(talk, conn, number, 5) for number, conn in enumerate(conns)]
@@ -52,7 +52,7 @@ def test_a_thousand_connections_each_get_their_own_bytes(many_descriptors: None)
 def test_a_storm_of_short_connections_is_served() -> None:
     def dial() -> int:
         for number in range(20):
-            with net.dial("tcp", str(listener.addr), timeout=20) as conn:
+            with net.dial("tcp", str(listener.local_addr), timeout=20) as conn:
                 conn.write(b"%d" % number)
                 conn.close_write()
                 assert read_all(conn) == b"%d" % number
@@ -66,7 +66,7 @@ def test_a_storm_of_short_connections_is_served() -> None:
 def test_two_connections_may_talk_for_long() -> None:
     # Source: go1.27 net/tcpsock_test.go TestTCPStress
     def talk_on() -> None:
-        with net.dial("tcp", str(listener.addr)) as conn:
+        with net.dial("tcp", str(listener.local_addr)) as conn:
             for number in range(10_000):
                 message = number.to_bytes(4, "little") * 128
                 conn.write(message)
@@ -137,9 +137,12 @@ def test_a_handler_that_raises_is_reported_and_the_others_go_on(unhandled: Unhan
                     raise ZeroDivisionError
                 conn.write(data)
 
-    with serving(fail_on_demand) as listener, net.dial("tcp", str(listener.addr)) as bystander:
+    with (
+        serving(fail_on_demand) as listener,
+        net.dial("tcp", str(listener.local_addr)) as bystander,
+    ):
         for _ in range(3):
-            with net.dial("tcp", str(listener.addr)) as victim:
+            with net.dial("tcp", str(listener.local_addr)) as victim:
                 victim.write(b"fail")
                 assert victim.read() == b""
             bystander.write(b"still here")
@@ -153,7 +156,7 @@ def test_peers_of_every_kind_at_once_are_none_of_the_honest_ones_business() -> N
     def misbehave(number: int) -> None:
         source = random.Random(number)
         for _ in range(10):
-            conn = net.dial("tcp", str(listener.addr), timeout=20)
+            conn = net.dial("tcp", str(listener.local_addr), timeout=20)
             match source.randrange(5):
                 case 0:  # says nothing
                     conn.close()
@@ -176,7 +179,7 @@ def test_peers_of_every_kind_at_once_are_none_of_the_honest_ones_business() -> N
 
     with serving(forgiving_echo) as listener, ExitStack() as stack:
         honest = [
-            go(talk, stack.enter_context(net.dial("tcp", str(listener.addr))), number, 100)
+            go(talk, stack.enter_context(net.dial("tcp", str(listener.local_addr))), number, 100)
             for number in range(10)
         ]
         others = [go(misbehave, number) for number in range(20)]

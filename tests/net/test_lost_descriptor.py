@@ -69,7 +69,7 @@ def test_the_next_owner_of_the_number_frees_who_waits_and_keeps_it() -> None:
 @in_run
 def test_a_listener_that_lost_its_number_does_not_end_in_silence() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        with net.dial("tcp", str(listener.addr)), listener.accept():
+        with net.dial("tcp", str(listener.local_addr)), listener.accept():
             os.close(listener.fileno())
         with pytest.raises(OpError, match=r"^accept tcp .*: bad file descriptor$"):
             next(listener)

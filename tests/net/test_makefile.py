@@ -1,6 +1,8 @@
 """Files over a connection, a plain object here that plays it."""
 
 import io
+import re
+import socket
 from typing import Any, cast
 
 import pytest
@@ -83,15 +85,25 @@ def test_without_a_buffer_a_write_is_sent_at_once() -> None:
     assert script.written == b"now"
 
 
-@pytest.mark.parametrize("mode", ["a", "r+", "x", "rt"])
-def test_other_modes_are_refused(mode: str) -> None:
-    with pytest.raises(ValueError, match="mode"):
+@pytest.mark.parametrize("mode", ["rt", "wt", "a", "x", "r+", "rU", "read"])
+def test_another_mode_is_refused_with_those_that_there_are(mode: str) -> None:
+    allowed = f'invalid mode {mode!r}: it is "r", "w" or "rw" for text, with a "b" for bytes'
+    with pytest.raises(ValueError, match=re.escape(allowed)):
         file_over(Script(), mode)
 
 
 def test_text_without_a_buffer_is_refused() -> None:
-    with pytest.raises(ValueError, match="buffer"):
+    with pytest.raises(ValueError, match=r'buffering=0\) the mode has a "b"'):
         file_over(Script(), "r", buffering=0)
+
+
+@pytest.mark.parametrize("mode", ["", "r", "w", "rw", "wr", "b", "rb", "br", "bw", "rwb", "bb"])
+def test_a_mode_means_what_it_means_to_a_socket(mode: Any) -> None:
+    ends = socket.socketpair()
+    with ends[0] as end, ends[1], file_over(Script(), mode) as file:
+        with end.makefile(mode) as model:
+            assert type(file) is type(model)
+            assert getattr(file, "mode", None) == getattr(model, "mode", None)
 
 
 def test_a_file_does_only_what_it_was_made_for() -> None:

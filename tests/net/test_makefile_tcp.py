@@ -75,7 +75,7 @@ def test_a_line_server_answers_each_line(text: bool) -> None:
                 file.flush()
 
     options: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if text else {}
-    with serving(shout) as listener, net.dial("tcp", str(listener.addr)) as conn:
+    with serving(shout) as listener, net.dial("tcp", str(listener.local_addr)) as conn:
         with conn.makefile("rw" if text else "rwb", **options) as file:
             for number in range(200):
                 line = f"gr\u00fc\u00dfe {number}\n"

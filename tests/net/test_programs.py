@@ -13,7 +13,7 @@ from netpoll import go, gosched, net, run
 
 def connected():
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        near = net.dial("tcp", str(listener.addr))
+        near = net.dial("tcp", str(listener.local_addr))
         return near, listener.accept()
 
 def reset(conn):
@@ -143,7 +143,7 @@ def test_a_child_that_ends_takes_nothing_from_those_who_wait_in_the_parent() -> 
                 assert os.waitpid(pid, 0)[1] == 0
                 far.write(b"still here")
                 assert reader.join() == b"still here"
-                with net.dial("tcp", str(listener.addr)), acceptor.join():
+                with net.dial("tcp", str(listener.local_addr)), acceptor.join():
                     print("parent")
                 for one in (near, far, listener):
                     one.close()
@@ -171,7 +171,7 @@ def test_a_listener_may_serve_in_several_processes() -> None:
                         serve(listener)
                     children.append(pid)
                 for _ in range(30):
-                    with net.dial("tcp", str(listener.addr)) as conn:
+                    with net.dial("tcp", str(listener.local_addr)) as conn:
                         assert int(conn.read()) in children
                 for pid in children:
                     os.kill(pid, signal.SIGTERM)
@@ -243,7 +243,7 @@ def test_daemon_threads_with_connections_do_not_hold_up_the_end() -> None:
 
             def serve():
                 with net.listen("tcp", "127.0.0.1:0") as listener:
-                    addresses.append(str(listener.addr))
+                    addresses.append(str(listener.local_addr))
                     listening.set()
                     for conn in listener:
                         go(take, conn)

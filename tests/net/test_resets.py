@@ -142,9 +142,12 @@ def test_a_peer_that_leaves_data_unread_resets() -> None:
 @in_run
 def test_a_reset_at_any_moment_is_no_news_to_anybody_else() -> None:
     """Reset after each step of the exchange, with a bystander on the same server."""
-    with serving(forgiving_echo) as listener, net.dial("tcp", str(listener.addr)) as bystander:
+    with (
+        serving(forgiving_echo) as listener,
+        net.dial("tcp", str(listener.local_addr)) as bystander,
+    ):
         for step in range(20):
-            victim = net.dial("tcp", str(listener.addr))
+            victim = net.dial("tcp", str(listener.local_addr))
             for number in range(step):
                 if number % 3 == 0:
                     victim.write(b"x" * 1000)
@@ -158,11 +161,11 @@ def test_a_reset_at_any_moment_is_no_news_to_anybody_else() -> None:
 @in_run
 def test_a_peer_that_resets_before_it_is_accepted_is_accepted_all_the_same(address: str) -> None:
     with net.listen("tcp", address) as listener:
-        gone = net.dial("tcp", f"127.0.0.1:{listener.addr.port}")
+        gone = net.dial("tcp", f"127.0.0.1:{listener.local_addr.port}")
         gone_from = gone.local_addr
         reset(gone)
         with (
-            net.dial("tcp", f"127.0.0.1:{listener.addr.port}") as stays,
+            net.dial("tcp", f"127.0.0.1:{listener.local_addr.port}") as stays,
             listener.accept() as first,
             listener.accept() as second,
         ):
@@ -179,7 +182,7 @@ def test_a_connection_that_failed_before_it_was_accepted_does_not_end_the_listen
     lost = (-errno.ECONNABORTED, -errno.EPROTO, -errno.EINTR, -errno.ECONNABORTED)
     with (
         net.listen("tcp", "127.0.0.1:0") as listener,
-        net.dial("tcp", str(listener.addr)) as near,
+        net.dial("tcp", str(listener.local_addr)) as near,
         answering(accept4=one_by_one(*lost)),
         listener.accept() as far,
     ):

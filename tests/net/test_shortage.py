@@ -29,7 +29,7 @@ def handle(conn):
 
 def main():
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        print("listening on", listener.addr, flush=True)
+        print("listening on", listener.local_addr, flush=True)
         input()
         for conn in listener:
             go(handle, conn)
@@ -120,7 +120,10 @@ def test_accept_tries_again_after_longer_and_longer_pauses_and_then_serves() -> 
         times.append(time.monotonic())
         return shortages.pop(0) if shortages else None
 
-    with net.listen("tcp", "127.0.0.1:0") as listener, net.dial("tcp", str(listener.addr)) as near:
+    with (
+        net.listen("tcp", "127.0.0.1:0") as listener,
+        net.dial("tcp", str(listener.local_addr)) as near,
+    ):
         with answering(accept4=short), listener.accept() as far:
             assert far.remote_addr == near.local_addr
     pauses = [later - earlier for earlier, later in pairwise(times)]
@@ -131,7 +134,7 @@ def test_accept_tries_again_after_longer_and_longer_pauses_and_then_serves() -> 
 
 @in_run
 def test_a_deadline_ends_the_wait_for_descriptors_too() -> None:
-    with net.listen("tcp", "127.0.0.1:0") as listener, net.dial("tcp", str(listener.addr)):
+    with net.listen("tcp", "127.0.0.1:0") as listener, net.dial("tcp", str(listener.local_addr)):
         with answering(accept4=lambda *_: -errno.EMFILE):
             listener.settimeout(0.02)
             begin = time.monotonic()
@@ -144,13 +147,13 @@ def test_a_deadline_ends_the_wait_for_descriptors_too() -> None:
 
 @in_run
 def test_others_go_on_while_accept_waits_for_descriptors() -> None:
-    with serving() as listener, net.dial("tcp", str(listener.addr)) as conn:
+    with serving() as listener, net.dial("tcp", str(listener.local_addr)) as conn:
         conn.write(b"x")
         assert conn.read() == b"x"
         with (
             answering(accept4=lambda *_: -errno.EMFILE),
             recorded("send") as calls,
-            net.dial("tcp", str(listener.addr)) as waits,
+            net.dial("tcp", str(listener.local_addr)) as waits,
         ):
             for _ in range(100):
                 conn.write(b"hello")
@@ -160,7 +163,7 @@ def test_others_go_on_while_accept_waits_for_descriptors() -> None:
             with pytest.raises(DeadlineExceeded):
                 waits.read()
             assert len(calls.of("send")) == 201
-        waiter = net.dial("tcp", str(listener.addr), timeout=5)
+        waiter = net.dial("tcp", str(listener.local_addr), timeout=5)
         with waiter:
             waiter.settimeout(5)
             waiter.write(b"there")
@@ -188,7 +191,7 @@ def test_without_a_place_in_the_poller_accept_fails_and_leaves_nothing_open(plac
             pytest.raises(OpError, match=r"no space left on device$"),
         ):
             listener.accept()
-        with net.dial("tcp", str(listener.addr)), listener.accept():
+        with net.dial("tcp", str(listener.local_addr)), listener.accept():
             pass
 
 
@@ -200,8 +203,8 @@ def test_without_a_place_in_the_poller_the_dial_fails_and_the_rest_goes_on() -> 
             answering(epoll_ctl=lambda *_: -errno.ENOSPC),
             pytest.raises(OpError, match=r"no space left on device$"),
         ):
-            net.dial("tcp", str(listener.addr))
-        dialled = go(net.dial, "tcp", str(listener.addr))
+            net.dial("tcp", str(listener.local_addr))
+        dialled = go(net.dial, "tcp", str(listener.local_addr))
         listener.accept().close()
         listener.accept().close()
         dialled.join().close()

@@ -1,5 +1,6 @@
 """Socket options, as the kernel tells them."""
 
+import math
 import socket
 import struct
 from socket import (
@@ -90,7 +91,7 @@ def test_probing_is_chosen_by_who_listens(
     config = net.ListenConfig(keep_alive=choice)
     with (
         config.listen("tcp", "127.0.0.1:0") as listener,
-        net.dial("tcp", str(listener.addr)) as near,
+        net.dial("tcp", str(listener.local_addr)) as near,
         listener.accept() as far,
     ):
         assert keep_alive(far) == seen
@@ -111,7 +112,7 @@ def test_probing_can_be_changed_later(
 
 @pytest.mark.parametrize("field", ["idle", "interval", "count"])
 def test_times_that_are_none_are_refused(field: str) -> None:
-    for value in (0, -1, float("nan")):
+    for value in (0, -1, math.nan, math.inf)[: 3 if field == "count" else 4]:
         wrong: dict[str, Any] = {field: value}
         with pytest.raises(ValueError, match="above 0"):
             KeepAlive(**wrong)
@@ -122,7 +123,7 @@ def test_times_that_the_kernel_refuses_leave_no_connection() -> None:
     too_long = KeepAlive(idle=1e6)
     with net.listen("tcp", "127.0.0.1:0") as listener:
         with pytest.raises(OpError, match=r"^dial tcp 127.0.0.1:\d+: invalid argument$"):
-            net.dial("tcp", str(listener.addr), keep_alive=too_long)
+            net.dial("tcp", str(listener.local_addr), keep_alive=too_long)
         with connected() as (near, _):
             with pytest.raises(OpError, match=r"^set tcp .*->.*: invalid argument$"):
                 near.set_keep_alive(too_long)
@@ -148,6 +149,53 @@ def test_what_close_does_with_data_left_can_be_chosen() -> None:
             assert struct.unpack("=ii", value)[: 2 if seconds is not None else 1] == (
                 seen if seconds is not None else seen[:1]
             )
+
+
+@pytest.mark.parametrize("seconds", [-1, -(10**30), 2**31, 10**30])
+@in_run
+def test_a_time_that_the_kernel_cannot_count_is_refused(seconds: int) -> None:
+    with connected() as (near, _):
+        with pytest.raises(ValueError, match="time is None or a number of seconds from 0 to"):
+            near.set_linger(seconds)
+        assert not struct.unpack("=ii", near._fd.getsockopt_bytes(SOL_SOCKET, SO_LINGER, 8))[0]
+
+
+@pytest.mark.parametrize("seconds", [0.5, -1.5, math.nan, math.inf, "5", b"5"])
+@in_run
+def test_a_time_to_linger_that_is_no_whole_number_is_refused(seconds: Any) -> None:
+    with connected() as (near, _):
+        with pytest.raises(TypeError, match="time is None or a whole number of seconds, not"):
+            near.set_linger(seconds)
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "said"),
+    [
+        (-1, ValueError, "from 0 to"),
+        (2**31, ValueError, "from 0 to"),
+        (0.5, TypeError, "whole number of bytes"),
+        ("8192", TypeError, "whole number of bytes"),
+    ],
+)
+@in_run
+def test_a_size_that_is_none_is_refused(size: Any, kind: type[Exception], said: str) -> None:
+    with connected() as (near, _):
+        for setter in (near.set_read_buffer, near.set_write_buffer):
+            with pytest.raises(kind, match=said):
+                setter(size)
+
+
+@pytest.mark.parametrize("choice", [30, 0, "on"])
+@in_run
+def test_a_number_is_no_way_to_choose_probing(choice: Any) -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener, connected() as (near, _):
+        for setter in (
+            near.set_keep_alive,
+            lambda choice: net.dial("tcp", str(listener.local_addr), keep_alive=choice),
+            lambda choice: net.listen("tcp", "127.0.0.1:0", keep_alive=choice),
+        ):
+            with pytest.raises(TypeError, match="keep_alive is a KeepAlive, True, False or None"):
+                setter(choice)
 
 
 @in_run
@@ -182,7 +230,7 @@ def test_an_ipv6_socket_is_told_whether_to_serve_ipv4_whatever_the_machines_defa
 @in_run
 def test_no_descriptor_is_inherited_by_a_program_that_is_started() -> None:
     with net.listen("tcp", "127.0.0.1:0") as listener:
-        with net.dial("tcp", str(listener.addr)) as near, listener.accept() as far:
+        with net.dial("tcp", str(listener.local_addr)) as near, listener.accept() as far:
             for end in (listener, near, far):
                 with socket.socket(fileno=end.fileno()) as seen:
                     assert not seen.get_inheritable()
@@ -193,7 +241,7 @@ def test_no_descriptor_is_inherited_by_a_program_that_is_started() -> None:
 def test_small_writes_may_be_gathered_by_whoever_wants_that() -> None:
     with (
         net.listen("tcp", "127.0.0.1:0", no_delay=False) as listener,
-        net.dial("tcp", str(listener.addr), no_delay=False) as near,
+        net.dial("tcp", str(listener.local_addr), no_delay=False) as near,
         listener.accept() as far,
     ):
         assert not no_delay(near)

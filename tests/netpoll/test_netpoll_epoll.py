@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll.lowlevel import PollDesc, park, ready
 from tests import tcp
 from tests.kernel import TABLE, Calls, answering, one_by_one, recorded
@@ -150,7 +150,7 @@ def test_numbers_that_are_no_descriptors_are_refused() -> None:
             PollDesc(number)
         assert caught.value.errno == errno.EBADF
         with pytest.raises(OSError) as caught:
-            FD.adopt(number)
+            StreamFD.adopt(number)
         assert caught.value.errno == errno.EBADF
 
 
@@ -191,7 +191,7 @@ def test_a_regular_file_adopted_as_a_socket_is_an_error_and_closed_with_the_fd(
     path = tmp_path / "file"
     path.write_bytes(b"data")
     number = os.open(path, os.O_RDONLY)
-    fd = FD.adopt(number)
+    fd = StreamFD.adopt(number)
     with pytest.raises(OSError) as caught:
         fd.read_bytes(4)
     assert caught.value.errno == errno.ENOTSOCK
@@ -217,7 +217,7 @@ def test_an_event_of_an_earlier_owner_neither_wakes_nor_spoils_the_new_one(event
                 with pytest.raises(netpoll.ClosedError):
                     evicted.join()
             os.dup2(spare.fileno(), number)
-            with_the_number = FD.adopt(number)
+            with_the_number = StreamFD.adopt(number)
             try:
                 reader = parked(netpoll.go(with_the_number.read_bytes, 10))
                 asked = len(calls.of("recv"))
@@ -243,7 +243,7 @@ def test_an_event_of_an_earlier_owner_neither_wakes_nor_spoils_the_new_one(event
 def test_an_event_that_was_fetched_with_one_whose_reader_closes_its_descriptor_is_dropped() -> None:
     evicted: list[netpoll.Goroutine] = []
 
-    def closes_the_other(mine: FD, other: FD) -> None:
+    def closes_the_other(mine: StreamFD, other: StreamFD) -> None:
         mine.read_bytes(1)
         other.close()
 
@@ -255,7 +255,7 @@ def test_an_event_that_was_fetched_with_one_whose_reader_closes_its_descriptor_i
         peer_of_b.sendall(b"x")
         closer.join()
         os.dup2(new.fileno(), number)
-        successor = FD.adopt(number)
+        successor = StreamFD.adopt(number)
         try:
             reader = netpoll.go(successor.read_bytes, 5)
             with pytest.raises(netpoll.ClosedError):
@@ -302,8 +302,8 @@ HUP, ERR, RDHUP = select.EPOLLHUP, select.EPOLLERR, select.EPOLLRDHUP
 def test_each_event_sends_those_whom_it_concerns_to_try_again(
     events: int, woken: list[str]
 ) -> None:
-    with recorded("epoll_ctl") as registrations, tcp.end() as (fd, _):
-        tcp.fill(fd)
+    with recorded("epoll_ctl") as registrations, tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
         for wait in (lambda: fd.read_bytes(1), lambda: fd.write(b"x")):
             parked(netpoll.go(ends_with, netpoll.ClosedError, wait))
         key = key_of(registrations, fd.fileno())
@@ -349,7 +349,7 @@ def test_an_idle_scheduler_makes_no_system_call() -> None:
 
 IDLES = """
     import os, netpoll
-    from netpoll._poll.fd import FD
+    from netpoll._poll.stream_fd import StreamFD
     from tests.tcp import listening
 
     def main():
@@ -422,7 +422,7 @@ def test_a_wait_that_fails_is_told_to_main_and_the_others_go_on_with_a_new_polle
 @in_run
 def test_both_directions_of_a_descriptor_go_on_with_a_new_poller() -> None:
     with tcp.end() as (a, peer):
-        begun = tcp.fill(a)
+        begun = tcp.fill(a, peer)
         writer = parked(netpoll.go(a.write, b"the last"))
         reader = parked(netpoll.go(a.read_bytes, 1))
         os.close(own_epoll())

@@ -372,7 +372,7 @@ def test_a_closed_descriptor_refuses_even_where_a_deadline_has_passed_too() -> N
 
 def test_a_deadline_that_has_passed_counts_before_its_timer_has_run() -> None:
     desc = PollProbe()
-    when = time.monotonic_ns() + 100_000
+    when = time.monotonic_ns() + 20_000_000
     desc.set_deadline(READ, when)
     assert desc.check(READ) == OK
     while time.monotonic_ns() < when:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll._runtime.syscalls import NAMES, intercept
 from tests import tcp
 from tests.kernel import answering, one_by_one, recorded
@@ -115,7 +115,7 @@ def test_every_call_of_a_sockets_life_goes_through_the_table() -> None:
     names = NAMES - {"read", "write", "set_nonblocking", "epoll_create", "eventfd", "pipe"}
     with recorded(*names) as calls, tcp.listening() as (listener, address):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        near = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        near = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
         accepted = netpoll.go(listener.accept)
         near.connect(tcp.raw(address))
         far, _ = accepted.join()
@@ -131,5 +131,5 @@ def test_every_call_of_a_sockets_life_goes_through_the_table() -> None:
 
 def test_a_socket_is_made_by_the_table_even_before_any_scheduler_is() -> None:
     with answering(socket=lambda *_: -errno.EMFILE), pytest.raises(OSError) as caught:
-        FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
     assert caught.value.errno == errno.EMFILE

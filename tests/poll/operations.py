@@ -1,9 +1,11 @@
-"""Every operation of an FD that parks, on a descriptor where it does."""
+"""Every operation of a descriptor that parks, on a descriptor where it does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from netpoll._poll.fd import FD
+from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 
 Operation = Callable[[], object]
@@ -11,25 +13,25 @@ Blocked = Callable[[], AbstractContextManager[tuple[FD, Operation]]]
 
 
 @contextmanager
-def reading() -> Iterator[tuple[FD, Operation]]:
+def reading() -> Iterator[tuple[StreamFD, Operation]]:
     with tcp.end() as (fd, _):
         yield fd, lambda: fd.read_bytes(100)
 
 
 @contextmanager
-def reading_much() -> Iterator[tuple[FD, Operation]]:
+def reading_much() -> Iterator[tuple[StreamFD, Operation]]:
     with tcp.end() as (fd, _):
         yield fd, lambda: fd.read_bytes(1 << 20)
 
 
 @contextmanager
-def reading_into() -> Iterator[tuple[FD, Operation]]:
+def reading_into() -> Iterator[tuple[StreamFD, Operation]]:
     with tcp.end() as (fd, _):
         yield fd, lambda: fd.readinto(bytearray(100))
 
 
 @contextmanager
-def reading_when_drained() -> Iterator[tuple[FD, Operation]]:
+def reading_when_drained() -> Iterator[tuple[StreamFD, Operation]]:
     with tcp.end() as (fd, peer):
         peer.sendall(b"x")
         fd.read_bytes(100)
@@ -37,21 +39,21 @@ def reading_when_drained() -> Iterator[tuple[FD, Operation]]:
 
 
 @contextmanager
-def writing() -> Iterator[tuple[FD, Operation]]:
-    with tcp.end() as (fd, _):
-        tcp.fill(fd)
+def writing() -> Iterator[tuple[StreamFD, Operation]]:
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
         yield fd, lambda: fd.write(b"more")
 
 
 @contextmanager
-def writing_gathered() -> Iterator[tuple[FD, Operation]]:
-    with tcp.end() as (fd, _):
-        tcp.fill(fd)
+def writing_gathered() -> Iterator[tuple[StreamFD, Operation]]:
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
         yield fd, lambda: fd.writev([b"still", b"more"])
 
 
 @contextmanager
-def accepting() -> Iterator[tuple[FD, Operation]]:
+def accepting() -> Iterator[tuple[ListenFD, Operation]]:
     with tcp.listening() as (fd, _):
         yield fd, fd.accept
 

@@ -16,12 +16,14 @@ import pytest
 
 import netpoll
 from netpoll._poll.fd import FD
+from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.operations import ALL, READS, Blocked, Operation, accepting, name_of, raised
 from tests.running import Outcome, in_run, on_thread, parked
 
-AT_ONCE = 0.1
+AT_ONCE = 1.0
 """Seconds in which everybody must have heard of a close."""
 
 
@@ -89,8 +91,8 @@ def test_close_at_any_step_of_those_who_come_ends_them_all(blocked: Blocked, ste
 
 @in_run
 def test_close_wakes_both_directions() -> None:
-    with tcp.end() as (fd, _):
-        tcp.fill(fd)
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
         goroutines = [
             parked(netpoll.go(raised, operation))
             for _ in range(3)
@@ -119,7 +121,6 @@ def test_a_closed_descriptor_refuses_everything() -> None:
             lambda: fd.writev([]),
             lambda: fd.connect(tcp.raw(address)),
             lambda: fd.bind(tcp.raw(address)),
-            lambda: fd.listen(1),
             lambda: fd.shutdown(2),
             lambda: fd.set_deadline(later),
             lambda: fd.set_read_deadline(later),
@@ -135,7 +136,7 @@ def test_a_closed_descriptor_refuses_everything() -> None:
         ]
         for operation in operations:
             assert isinstance(raised(operation), netpoll.ClosedError)
-        assert repr(fd) == "<FD -1 closed>"
+        assert repr(fd) == "<StreamFD -1 closed>"
 
 
 # ---- the number ------------------------------------------------------------------------------
@@ -157,13 +158,33 @@ def test_the_number_is_given_back_when_close_returns_although_users_are_parked(
         assert not is_open(number)
 
 
+@pytest.mark.parametrize("in_line", [False, True], ids=["parked", "in line"])
+@pytest.mark.parametrize("blocked", ALL, ids=name_of)
+@in_run
+def test_whichever_of_cancel_and_close_comes_first_counts(blocked: Blocked, in_line: bool) -> None:
+    for first, outcome in (("cancel", netpoll.GoroutineCancelled), ("close", netpoll.ClosedError)):
+        with blocked() as (fd, operation):
+            ahead = [parked(netpoll.go(raised, operation))] if in_line else []
+            goroutine = parked(netpoll.go(operation))
+            if first == "cancel":
+                goroutine.cancel()
+                fd.close()
+            else:
+                fd.close()
+                goroutine.cancel()
+            with pytest.raises(outcome):
+                goroutine.join(timeout=5)
+            for other in ahead:
+                other.join(timeout=5)
+
+
 @in_run
 def test_a_port_is_free_as_soon_as_close_returns() -> None:
     with accepting() as (fd, accept):
         goroutines = [parked(netpoll.go(raised, accept)) for _ in range(3)]
         address = fd.getsockname()
         fd.close()
-        again = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        again = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
         again.bind(address)
         again.close()
         for goroutine in goroutines:
@@ -174,12 +195,12 @@ def test_a_port_is_free_as_soon_as_close_returns() -> None:
 def test_a_port_is_free_although_the_lock_was_just_handed_to_another() -> None:
     """The second accepter has its turn but has not run yet when the first one closes."""
 
-    def first(listener: FD) -> bytes:
+    def first(listener: ListenFD) -> bytes:
         accepted, _ = listener.accept()
         accepted.close()
         address = listener.getsockname()
         listener.close()
-        again = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        again = ListenFD.socket(socket.AF_INET, socket.SOCK_STREAM)
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(address)
         again.listen(1)
@@ -190,13 +211,13 @@ def test_a_port_is_free_although_the_lock_was_just_handed_to_another() -> None:
         address = listener.getsockname()
         closer = parked(netpoll.go(first, listener))
         others = [parked(netpoll.go(raised, accept)) for _ in range(2)]
-        with socket.create_connection(("127.0.0.1", tcp.port_of(address))):
+        with socket.create_connection((tcp.HOST, tcp.port_of(address))):
             assert closer.join(timeout=5) == address
         for other in others:
             assert isinstance(other.join(timeout=5), netpoll.ClosedError)
 
 
-CLOSED_DURING: list[tuple[str, Callable[[FD], object], object]] = [
+CLOSED_DURING: list[tuple[str, Callable[[StreamFD], object], object]] = [
     ("recv", lambda fd: fd.read_bytes(10), b"data"),
     ("recv", lambda fd: fd.read_bytes(1 << 20), b"data"),
     ("recv", lambda fd: fd.readinto(bytearray(10)), 4),
@@ -215,7 +236,7 @@ CLOSED_DURING: list[tuple[str, Callable[[FD], object], object]] = [
 )
 @in_run
 def test_the_number_is_not_given_back_while_somebody_is_in_a_system_call(
-    call: str, operation: Callable[[FD], object], result: object
+    call: str, operation: Callable[[StreamFD], object], result: object
 ) -> None:
     seen: list[bool] = []
 
@@ -366,15 +387,15 @@ def test_one_who_was_cancelled_before_the_close_is_cancelled_and_leaves_the_new_
 # ---- forgotten ones --------------------------------------------------------------------------
 
 
-def make() -> FD:
-    return FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+def make() -> StreamFD:
+    return StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 @in_run
 def test_a_forgotten_descriptor_is_closed_with_a_warning() -> None:
     fd = make()
     number = fd.fileno()
-    with pytest.warns(ResourceWarning, match=f"unclosed <FD {number}>"):
+    with pytest.warns(ResourceWarning, match=f"unclosed <StreamFD {number}>"):
         del fd
     assert not is_open(number)
 
@@ -405,7 +426,7 @@ def test_a_forgotten_descriptor_takes_its_timers_and_its_registration_along() ->
     for _ in range(10):
         near, far = tcp.connected()
         with far:
-            fd = FD.adopt(near.detach())
+            fd = StreamFD.adopt(near.detach())
             fd.set_deadline(time.monotonic() + 0.005)
             with pytest.warns(ResourceWarning):
                 del fd
@@ -441,7 +462,7 @@ def test_a_forgotten_descriptor_is_closed_even_if_the_warning_is_an_error(
 
 
 def test_a_descriptor_forgotten_after_its_run_is_closed() -> None:
-    def main() -> FD:
+    def main() -> StreamFD:
         fd = make()
         fd.set_deadline(time.monotonic() + 60)
         return fd
@@ -454,15 +475,15 @@ def test_a_descriptor_forgotten_after_its_run_is_closed() -> None:
 
 
 def test_an_fd_is_not_made_by_calling_it() -> None:
-    with pytest.raises(TypeError, match="made by"):
-        FD()
+    with pytest.raises(TypeError, match="make a StreamFD by"):
+        StreamFD()
     gc.collect()
 
 
 def test_adopting_makes_non_blocking_and_a_socket_is_close_on_exec() -> None:
     near, far = socket.socketpair()
     assert near.getblocking()
-    fd = FD.adopt(near.fileno())
+    fd = StreamFD.adopt(near.fileno())
     assert not os.get_blocking(near.fileno())
     near.detach()
     fd.close()
@@ -480,6 +501,6 @@ def test_a_number_that_cannot_be_adopted_stays_the_callers() -> None:
     near, far = socket.socketpair()
     with near, far, answering(set_nonblocking=one_by_one(-errno.EIO)):
         with pytest.raises(OSError):
-            FD.adopt(near.fileno())
+            StreamFD.adopt(near.fileno())
         gc.collect()
         assert is_open(near.fileno())

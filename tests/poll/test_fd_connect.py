@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.operations import raised
@@ -19,13 +19,13 @@ from tests.running import in_run, parked
 ANYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
-def make() -> FD:
-    return FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+def make() -> StreamFD:
+    return StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 def closed_port() -> bytes:
     """Return an address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((tcp.HOST, 0)) as listener:
         return tcp.raw(listener.getsockname())
 
 

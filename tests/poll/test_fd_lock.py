@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
+from tests.kernel import recorded
 from tests.poll.operations import Operation, raised
 from tests.running import Outcome, in_run, parked
 
@@ -22,7 +23,7 @@ A_MOMENT = 1e-6
 class Readers:
     """Goroutines that read a byte each; what they got, in the order in which they got it."""
 
-    def __init__(self, fd: FD) -> None:
+    def __init__(self, fd: StreamFD) -> None:
         self.fd = fd
         self.got: list[bytes] = []
         self.all: list[netpoll.Goroutine] = []
@@ -169,7 +170,7 @@ def test_one_who_comes_cancelled_leaves_the_line_as_it_was(
 def test_the_line_is_first_in_first_out_even_for_who_asks_again_at_once() -> None:
     order: list[int] = []
 
-    def reads(fd: FD, name: int) -> None:
+    def reads(fd: StreamFD, name: int) -> None:
         for _ in range(5):
             fd.read_bytes(1)
             order.append(name)
@@ -180,6 +181,20 @@ def test_the_line_is_first_in_first_out_even_for_who_asks_again_at_once() -> Non
         for reader in readers:
             reader.join(timeout=5)
         assert order == [0, 1, 2, 3] * 5
+
+
+@in_run
+def test_the_time_in_line_counts_against_the_timeout_of_an_operation() -> None:
+    with tcp.end() as (fd, peer):
+        first = parked(netpoll.go(fd.read_bytes, 1))
+        fd.settimeout(0.2)
+        second = parked(netpoll.go(raised, lambda: fd.read_bytes(1)))
+        netpoll.sleep(0.1)
+        peer.sendall(b"x")
+        first.join(timeout=5)
+        with recorded("epoll_wait") as calls:
+            assert isinstance(second.join(timeout=5), netpoll.DeadlineExceeded)
+        assert all(0 <= delay <= 100_000_000 for _, delay in calls.of("epoll_wait"))
 
 
 @in_run
@@ -229,7 +244,7 @@ def test_goroutines_of_two_threads_share_a_line_and_lose_nothing(kind: str) -> N
     """Readers come, are cancelled and expire on two threads while a third closes at the end."""
     count = 400
 
-    def works(fd: FD, seed: int) -> bytes:
+    def works(fd: StreamFD, seed: int) -> bytes:
         chance = random.Random(seed)
         got = bytearray()
 

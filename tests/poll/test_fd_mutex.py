@@ -111,6 +111,30 @@ class WordAgainstModel(RuleBasedStateMachine):
             assert self.word.unlock(mode) == expected
 
     @rule(mode=modes)
+    def lock_at_once(self, mode: int) -> None:
+        """It is locked only if `lock` would have done it, and surely while users are few."""
+        free = not (self.closed or self.locked[mode] or self.references == MOST)
+        if self.word.try_lock(mode):
+            assert free
+            self.locked[mode] = True
+            self.references += 1
+        else:
+            assert not free or self.references > MOST // 2
+
+    @precondition(lambda self: any(self.held(mode) for mode in (READ, WRITE)))
+    @rule(mode=modes)
+    def unlock_at_once(self, mode: int) -> None:
+        if not self.held(mode):
+            return
+        if self.word.try_unlock(mode):
+            assert not self.closed
+            assert not self.waiters[mode]
+            self.locked[mode] = False
+            self.references -= 1
+        else:
+            assert self.closed or self.waiters[mode]
+
+    @rule(mode=modes)
     def withdraw(self, mode: int) -> None:
         if self.waiters[mode]:
             self.word.withdraw(mode)

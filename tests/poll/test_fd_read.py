@@ -14,27 +14,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.operations import Operation, raised
 from tests.program import reset
 from tests.running import in_run, parked
 
-Read = Callable[[FD, int], bytes]
+Read = Callable[[StreamFD, int], bytes]
 
 
-def read_into(fd: FD, size: int) -> bytes:
+def read_into(fd: StreamFD, size: int) -> bytes:
     buffer = bytearray(size)
     got = fd.readinto(buffer)
     return bytes(buffer[:got])
 
 
-READS: list[Read] = [FD.read_bytes, read_into]
+READS: list[Read] = [StreamFD.read_bytes, read_into]
 each_read = pytest.mark.parametrize("read", READS, ids=["read", "readinto"])
 
 
-def read_all(fd: FD, size: int = 65536) -> bytes:
+def read_all(fd: StreamFD, size: int = 65536) -> bytes:
     data = bytearray()
     while more := fd.read_bytes(size):
         data += more
@@ -70,7 +70,7 @@ def test_readers_take_turns_however_the_bytes_arrive() -> None:
 def test_each_byte_goes_to_one_reader_while_deadlines_expire_around_them() -> None:
     seen = bytearray()
 
-    def reads(fd: FD) -> None:
+    def reads(fd: StreamFD) -> None:
         while True:
             fd.set_read_deadline(time.monotonic() + 0.0002)
             try:
@@ -98,7 +98,7 @@ def test_each_byte_goes_to_one_reader_while_deadlines_expire_around_them() -> No
 def test_both_directions_work_at_once() -> None:
     mebibyte = random.Random(2).randbytes(1 << 20)
 
-    def echoes(fd: FD) -> None:
+    def echoes(fd: StreamFD) -> None:
         while data := fd.read_bytes(65536):
             fd.write(data)
         fd.shutdown(1)
@@ -217,7 +217,7 @@ def test_a_reset_wakes_reader_and_writer() -> None:
             seen.append(type(error))
 
     with tcp.end() as (fd, peer):
-        tcp.fill(fd)
+        tcp.fill(fd, peer)
         both = [
             parked(netpoll.go(notes, operation))
             for operation in (lambda: fd.read_bytes(1), lambda: fd.write(b"x"))
@@ -285,7 +285,7 @@ def test_any_sizes_of_writes_and_reads_give_the_same_stream(
 ) -> None:
     sent = random.Random(3).randbytes(sum(writes))
 
-    def writer(fd: FD) -> None:
+    def writer(fd: StreamFD) -> None:
         at = 0
         for size in writes:
             fd.write(sent[at : at + size])
@@ -359,7 +359,7 @@ def test_a_reader_cancelled_at_any_step_takes_a_whole_message_or_none() -> None:
             with tcp.end() as (fd, peer):
                 seen: list[bytes] = []
 
-                def reads(fd: FD = fd, seen: list[bytes] = seen) -> None:
+                def reads(fd: StreamFD = fd, seen: list[bytes] = seen) -> None:
                     seen.append(fd.read_bytes(10))
 
                 reader = netpoll.go(reads)

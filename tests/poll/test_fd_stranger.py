@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll.lowlevel import PollDesc
 from tests import tcp
 from tests.kernel import answering, on, one_by_one, recorded
@@ -29,12 +30,12 @@ def identity(number: int) -> tuple[int, int]:
 
 
 @contextmanager
-def stranger(number: int) -> Iterator[tuple[FD, socket.socket]]:
-    """Close a number behind its owner's back and give it to another FD, until the end."""
+def stranger(number: int) -> Iterator[tuple[StreamFD, socket.socket]]:
+    """Close a number behind its owner's back and give it to another StreamFD, until the end."""
     near, far = tcp.connected()
     os.dup2(near.fileno(), number)
     near.close()
-    fd = FD.adopt(number)
+    fd = StreamFD.adopt(number)
     try:
         yield fd, far
     finally:
@@ -42,7 +43,7 @@ def stranger(number: int) -> Iterator[tuple[FD, socket.socket]]:
         far.close()
 
 
-def works(fd: FD, peer: socket.socket) -> None:
+def works(fd: StreamFD, peer: socket.socket) -> None:
     """Check that a descriptor sends, receives and is woken."""
     reader = parked(netpoll.go(fd.read_bytes, 10))
     peer.sendall(b"x")
@@ -51,10 +52,90 @@ def works(fd: FD, peer: socket.socket) -> None:
     assert peer.recv(10) == b"y"
 
 
-def registered(fd: FD) -> None:
+def registered(fd: StreamFD) -> None:
     """Have a descriptor registered."""
     fd.set_deadline(time.monotonic() + 60)
     fd.set_deadline(None)
+
+
+# ---- numbers used again by us, whether or not anybody ever waited ----------------------------
+
+
+def reopened(number: int) -> StreamFD:
+    """Close a number behind its owner's back; the next socket of our own gets it."""
+    os.close(number)
+    again = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
+    assert again.fileno() == number, "the kernel gives out the lowest number"
+    return again
+
+
+def lowest() -> StreamFD:
+    """Return a new socket with the lowest number that is free."""
+    return StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+
+@pytest.mark.parametrize("end", ["close", "forget"])
+@in_run
+def test_who_never_waited_does_not_close_the_next_owner_of_its_number(end: str) -> None:
+    netpoll.sleep(0.0001)  # the poller has its descriptors
+    owners = [lowest()]
+    new = reopened(owners[0].fileno())
+    if end == "close":
+        owners[0].close()
+    else:
+        with pytest.warns(ResourceWarning, match="unclosed"):
+            owners.clear()
+    assert identity(new.fileno())
+    new.close()
+    with pytest.raises(netpoll.ClosedError):
+        new.fileno()
+
+
+@in_run
+def test_who_lost_its_number_says_so_and_touches_nothing_of_the_next_owner() -> None:
+    with tcp.end() as (old, _):
+        number = old.fileno()
+        with stranger(number) as (new, peer):
+            for operation in (lambda: old.read_bytes(1), lambda: old.write(b"x")):
+                error = raised(operation)
+                assert isinstance(error, OSError)
+                assert error.errno == errno.EBADF
+            works(new, peer)
+            old.close()
+            works(new, peer)
+
+
+def test_a_number_used_again_after_its_run_has_ended_stays_open() -> None:
+    old = netpoll.run(lowest)
+    netpoll.run(reopened_and_outlived, old)
+
+
+def reopened_and_outlived(old: StreamFD) -> None:
+    new = reopened(old.fileno())
+    old.close()
+    assert identity(new.fileno())
+    new.close()
+
+
+@in_run
+def test_a_number_used_again_by_another_thread_wakes_who_waits_for_it() -> None:
+    with tcp.end() as (old, _):
+        reader = parked(netpoll.go(raised, partial(old.read_bytes, 1)))
+
+        def elsewhere() -> StreamFD:
+            near, far = tcp.connected()
+            os.dup2(near.fileno(), old.fileno())
+            near.close()
+            far.close()
+            return StreamFD.adopt(old.fileno())
+
+        new = netpoll.blocking(elsewhere)
+        error = reader.join(timeout=5)
+        assert isinstance(error, OSError)
+        assert error.errno == errno.EBADF
+        old.close()
+        assert identity(new.fileno())
+        new.close()
 
 
 # ---- closed behind our back ------------------------------------------------------------------
@@ -74,7 +155,6 @@ def test_a_number_that_is_gone_is_an_error_of_each_operation(known: bool) -> Non
             lambda: fd.writev([b"x"]),
             lambda: fd.shutdown(1),
             fd.getsockname,
-            fd.accept,
             fd.dup,
         ]
         for operation in operations:
@@ -140,7 +220,7 @@ def test_forgetting_the_old_owner_leaves_a_stranger_alone(reused: bool) -> None:
     near, far = tcp.connected()
     with far, Path(os.devnull).open("rb") as null:
         number = near.fileno()
-        fd = FD.adopt(near.detach())
+        fd = StreamFD.adopt(near.detach())
         registered(fd)
         os.close(number)
         if reused:
@@ -276,21 +356,21 @@ def canaries() -> Iterator[Canaries]:
 
 def failing_socket() -> None:
     with pytest.raises(OSError):
-        FD.socket(-1, 1)
+        StreamFD.socket(-1, 1)
     with answering(socket=one_by_one(-errno.EMFILE)), pytest.raises(OSError):
-        FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 def failing_adopt() -> None:
     near, far = socket.socketpair()
     with near, far, answering(set_nonblocking=one_by_one(-errno.EBADF)):
         with pytest.raises(OSError):
-            FD.adopt(near.fileno())
+            StreamFD.adopt(near.fileno())
 
 
 def failing_connect(code: int, *, later: bool) -> None:
     with tcp.listening() as (_, address):
-        fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+        fd = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
         if later:
             answers: dict[str, Any] = {"getsockopt": lambda *_: code.to_bytes(4, "little")}
         else:
@@ -336,7 +416,7 @@ def ended_accept(how: str) -> None:
                 accepting.join(timeout=5)
 
 
-def raised_or_closed(listener: FD) -> BaseException | None:
+def raised_or_closed(listener: ListenFD) -> BaseException | None:
     """Accept, and close what was accepted."""
     try:
         fd, _ = listener.accept()
@@ -363,7 +443,7 @@ def lost_number(*, known: bool) -> None:
 
 
 def forgotten() -> None:
-    fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+    fd = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
     with pytest.warns(ResourceWarning):
         del fd
 
@@ -408,7 +488,7 @@ def test_no_lack_of_descriptors_closes_one_of_somebody_else(room: int) -> None:
 
     def main() -> None:
         with suppress(OSError), tcp.listening() as (listener, address):
-            fd = FD.socket(socket.AF_INET, socket.SOCK_STREAM)
+            fd = StreamFD.socket(socket.AF_INET, socket.SOCK_STREAM)
             try:
                 fd.settimeout(0.01)
                 fd.connect(tcp.raw(address))

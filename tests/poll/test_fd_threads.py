@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 import netpoll
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll._runtime import lifecycle
 from netpoll._runtime.scheduler import Scheduler
 from tests import tcp
@@ -49,7 +49,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.0002)
 
 
-def swallows(fd: FD) -> None:
+def swallows(fd: StreamFD) -> None:
     """Read for ever, whoever cancels it."""
     while True:
         with suppress(netpoll.Cancelled):
@@ -86,7 +86,7 @@ def raised_or_result(operation: Callable[[], object]) -> object:
 
 def test_a_descriptor_of_one_run_works_in_the_next() -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     with far:
         for n in range(3):
 
@@ -101,7 +101,7 @@ def test_a_descriptor_of_one_run_works_in_the_next() -> None:
 
 def test_a_deadline_of_one_run_holds_in_the_next() -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     with far:
         when = time.monotonic() + 0.005
         netpoll.run(fd.set_read_deadline, when)
@@ -117,7 +117,7 @@ def test_a_deadline_of_one_run_holds_in_the_next() -> None:
 
 def test_a_deadline_set_between_two_runs_holds_in_the_second() -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     with far:
         netpoll.run(fd.set_read_deadline, time.monotonic() + 60)
         when = time.monotonic() + 0.003
@@ -130,7 +130,7 @@ def test_a_deadline_set_between_two_runs_holds_in_the_second() -> None:
 
 def test_a_drained_descriptor_of_one_run_is_read_in_the_next() -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     with far:
         for message in (b"one", b"two", b"three"):
             far.sendall(message)
@@ -142,7 +142,7 @@ def test_a_drained_descriptor_of_one_run_is_read_in_the_next() -> None:
 
 def test_a_hang_up_seen_in_one_run_is_known_in_the_next() -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
 
     def first() -> bytes:
         reader = parked(netpoll.go(fd.read_bytes, 100))
@@ -192,7 +192,7 @@ def test_a_deadline_moves_along() -> None:
 @in_run
 def test_it_does_not_move_away_from_one_who_is_parked() -> None:
     with tcp.end() as (fd, peer), recorded("epoll_ctl") as calls:
-        before = tcp.fill(fd)
+        before = tcp.fill(fd, peer)
         reader = parked(netpoll.go(fd.read_bytes, 10))
         writer = Parked(lambda: fd.write(b"more"))
         ours = [call for call in calls.of("epoll_ctl") if call[2] == fd.fileno()]
@@ -210,7 +210,7 @@ def test_it_does_not_move_away_from_one_who_is_parked() -> None:
 @in_run
 def test_each_direction_may_be_parked_on_another_thread() -> None:
     with tcp.end() as (fd, peer):
-        before = tcp.fill(fd)
+        before = tcp.fill(fd, peer)
         threads = [Parked(lambda: fd.read_bytes(10)), Parked(lambda: fd.write(b"more"))]
         peer.sendall(b"x")
         assert threads[0].result() == b"x"
@@ -222,7 +222,7 @@ def test_each_direction_may_be_parked_on_another_thread() -> None:
 @in_run
 def test_a_waiter_is_woken_although_the_thread_whose_poller_reports_for_it_only_computes() -> None:
     with tcp.end() as (fd, peer):
-        before = tcp.fill(fd)
+        before = tcp.fill(fd, peer)
         reader = parked(netpoll.go(fd.read_bytes, 10))  # here the descriptor is registered
         writer = Parked(lambda: fd.write(b"more"))
         peer.sendall(b"x")
@@ -243,7 +243,7 @@ def test_a_waiter_is_woken_although_the_thread_whose_poller_reports_for_it_only_
 @pytest.mark.parametrize("directions", [1, 2])
 def test_waiters_go_on_when_the_thread_whose_poller_reports_for_them_ends(directions: int) -> None:
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     leave = threading.Event()
     registered = threading.Event()
 
@@ -256,7 +256,7 @@ def test_waiters_go_on_when_the_thread_whose_poller_reports_for_them_ends(direct
         assert reader.join() == b"1"
 
     with far:
-        before = netpoll.run(tcp.fill, fd)
+        before = netpoll.run(tcp.fill, fd, far)
         home = in_thread(first)
         registered.wait()
         waiting = [Parked(lambda: fd.write(b"more"))]
@@ -301,7 +301,7 @@ def test_a_deadline_wakes_who_waits_on_other_threads(blocked: Blocked) -> None:
 def test_readers_of_three_threads_get_each_byte_once() -> None:
     count = 3000
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
 
     def reads() -> bytes:
         chance = random.Random(threading.get_ident())
@@ -328,7 +328,7 @@ def test_readers_of_three_threads_get_each_byte_once() -> None:
 def test_an_echo_between_two_threads_moves_any_amount() -> None:
     megabytes = random.Random(2).randbytes(3_000_000)
     near, far = tcp.connected()
-    a, b = FD.adopt(near.detach()), FD.adopt(far.detach())
+    a, b = StreamFD.adopt(near.detach()), StreamFD.adopt(far.detach())
 
     def echoes() -> None:
         while data := b.read_bytes(65536):
@@ -384,14 +384,14 @@ def test_reading_deadlines_and_closing_on_two_threads_for_a_while() -> None:
     chance = random.Random(5)
     end = time.monotonic() + 0.8
 
-    def reads(fd: FD) -> None:
+    def reads(fd: StreamFD) -> None:
         while True:
             error = raised_or_result(lambda: fd.read_bytes(3))
             if isinstance(error, netpoll.ClosedError):
                 return
             assert isinstance(error, (bytes, netpoll.DeadlineExceeded))
 
-    def main_of(fd: FD) -> None:
+    def main_of(fd: StreamFD) -> None:
         for goroutine in [netpoll.go(reads, fd) for _ in range(3)]:
             goroutine.join(timeout=10)
 
@@ -421,7 +421,7 @@ def test_numbers_reused_at_once_by_another_thread_never_mix_streams() -> None:
     end = time.monotonic() + 0.8
 
     def talks(mark: int) -> int:
-        def one(fd: FD, peer: FD) -> None:
+        def one(fd: StreamFD, peer: StreamFD) -> None:
             reader = netpoll.go(fd.read_bytes, 100)
             peer.write(bytes([mark]) * 3)
             assert reader.join() == bytes([mark]) * 3
@@ -451,7 +451,7 @@ def test_who_outlives_his_run_is_in_nobodys_way(
     monkeypatch.setattr(lifecycle, "GRACE", 0.01)
 
     with tcp.end() as (fd, peer):
-        tcp.fill(fd)
+        tcp.fill(fd, peer)
         writer = parked(netpoll.go(raised, lambda: fd.write(b"x")))  # keeps the registration here
         on_thread(netpoll.run, lambda: parked(netpoll.go(swallows, fd)))
         assert len(left_behind) == 1
@@ -469,7 +469,7 @@ def test_waiters_go_on_although_one_of_the_thread_that_ends_is_left_behind_parke
 ) -> None:
     monkeypatch.setattr(lifecycle, "GRACE", 0.01)
     near, far = tcp.connected()
-    fd = FD.adopt(near.detach())
+    fd = StreamFD.adopt(near.detach())
     leave, registered = threading.Event(), threading.Event()
 
     def home() -> None:
@@ -478,7 +478,7 @@ def test_waiters_go_on_although_one_of_the_thread_that_ends_is_left_behind_parke
         netpoll.blocking(leave.wait)
 
     with far:
-        before = netpoll.run(tcp.fill, fd)
+        before = netpoll.run(tcp.fill, fd, far)
         thread = in_thread(home)
         registered.wait()
         writer = Parked(lambda: fd.write(b"more"))

@@ -16,24 +16,27 @@ from hypothesis import strategies as st
 
 import netpoll
 from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import Answer, answering, on, one_by_one, recorded
 from tests.poll.operations import WRITES, Blocked, Operation, name_of, raised
 from tests.program import reset
 from tests.running import in_run, parked
 
-Write = Callable[[FD, bytes], int]
+Write = Callable[[StreamFD, bytes], int]
 
 
-def write_gathered(fd: FD, data: bytes) -> int:
+def write_gathered(fd: StreamFD, data: bytes) -> int:
     third = len(data) // 3
     return fd.writev([data[:third], b"", data[third : 2 * third], data[2 * third :]])
 
 
-each_write = pytest.mark.parametrize("write", [FD.write, write_gathered], ids=["write", "writev"])
+each_write = pytest.mark.parametrize(
+    "write", [StreamFD.write, write_gathered], ids=["write", "writev"]
+)
 
 
-def takes(fd: FD, *sizes: int) -> dict[str, Answer]:
+def takes(fd: StreamFD, *sizes: int) -> dict[str, Answer]:
     """Return answers of a kernel that takes so many bytes a call, then what it likes.
 
     0: none now, but again as soon as somebody waits.
@@ -93,7 +96,7 @@ def test_what_the_kernel_takes_in_parts_arrives_whole(write: Write) -> None:
 @in_run
 def test_a_write_parks_until_the_peer_has_read(write: Write) -> None:
     with tcp.end() as (fd, peer):
-        before = tcp.fill(fd)
+        before = tcp.fill(fd, peer)
         writer = parked(netpoll.go(write, fd, b"x" * 100_000))
         data = netpoll.blocking(tcp.receive_exactly, peer, before + 100_000)
         assert writer.join(timeout=5) == 100_000
@@ -157,7 +160,7 @@ def test_a_buffer_is_free_again_after_the_write() -> None:
         fd.writev([buffer])
         buffer.append(1)
         with answering(send=one_by_one(-errno.EPIPE), sendmsg=one_by_one(-errno.EPIPE)):
-            for write in (fd.write, lambda one: fd.writev([one])):
+            for write in (fd.write, lambda one: fd.writev([one, one])):
                 with pytest.raises(BrokenPipeError):
                     write(buffer)
                 buffer.append(1)
@@ -234,8 +237,8 @@ def test_whatever_ends_a_parked_write_says_how_much_was_written(
     write: Write, ending: str, sizes: list[int]
 ) -> None:
     end, expected = ENDINGS[ending]
-    with tcp.end() as (fd, _):
-        tcp.fill(fd)
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
         taken = one_by_one(*(size or -errno.EAGAIN for size in sizes))
         with answering(send=taken, sendmsg=taken):
             writer = parked(netpoll.go(raised, lambda: write(fd, b"hello, world")))
@@ -249,8 +252,8 @@ def test_whatever_ends_a_parked_write_says_how_much_was_written(
 @in_run
 def test_a_timeout_says_how_much_was_written(write: Write) -> None:
     for timeout in (0, 0.001):
-        with tcp.end() as (fd, _):
-            tcp.fill(fd)
+        with tcp.end() as (fd, peer):
+            tcp.fill(fd, peer)
             fd.settimeout(timeout)
             taken = one_by_one(4, -errno.EAGAIN)
             with answering(send=taken, sendmsg=taken):
@@ -264,8 +267,9 @@ def test_a_timeout_says_how_much_was_written(write: Write) -> None:
 def test_the_number_on_the_error_is_what_the_peer_gets(write: Write) -> None:
     sent = random.Random(1).randbytes(8_000_000)
     with tcp.end() as (fd, peer):
+        writer = parked(netpoll.go(raised, lambda: write(fd, sent)))
         fd.set_write_deadline(time.monotonic() + 0.02)
-        error = raised(lambda: write(fd, sent))
+        error = writer.join(timeout=5)
         assert isinstance(error, netpoll.DeadlineExceeded)
         written = bytes_written(error)
         assert 0 < written < len(sent)
@@ -319,7 +323,7 @@ def test_a_peer_that_is_gone_breaks_the_pipe(write: Write) -> None:
 @in_run
 def test_a_peer_that_goes_away_wakes_the_writer(write: Write) -> None:
     with tcp.end() as (fd, peer):
-        tcp.fill(fd)
+        tcp.fill(fd, peer)
         writer = parked(netpoll.go(raised, lambda: write(fd, b"x")))
         reset(peer)
         assert isinstance(writer.join(timeout=5), (ConnectionResetError, BrokenPipeError))
@@ -350,7 +354,7 @@ def test_a_writer_whose_peer_does_not_read_does_not_spin(write: Write, half_clos
             refused += 1
             return -errno.EAGAIN
 
-    def endless(fd: FD) -> None:
+    def endless(fd: StreamFD) -> None:
         while True:
             write(fd, b"x" * 100_000)
 
@@ -374,7 +378,7 @@ def test_a_writer_whose_peer_does_not_read_does_not_spin(write: Write, half_clos
 @in_run
 def test_a_cancelled_writer_leaves_the_turn_to_the_next(write: Write) -> None:
     with tcp.end() as (fd, peer):
-        before = tcp.fill(fd)
+        before = tcp.fill(fd, peer)
         first = parked(netpoll.go(raised, lambda: write(fd, b"first")))
         second = parked(netpoll.go(write, fd, b"second"))
         first.cancel()

@@ -1,5 +1,6 @@
 """The end of the interpreter: status 0 and not a word, whatever is parked."""
 
+import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
@@ -141,7 +142,8 @@ def test_an_exit_function_may_use_goroutines_and_connections() -> None:
         def at_exit():
             with net.listen("tcp", "127.0.0.1:0") as listener:
                 accepting = go(listener.accept)
-                with net.dial("tcp", str(listener.addr)) as conn, accepting.join() as accepted:
+                address = str(listener.local_addr)
+                with net.dial("tcp", address) as conn, accepting.join() as accepted:
                     reading = go(accepted.read, 10)
                     sleep(0.001)
                     conn.write(b"at exit")
@@ -172,6 +174,29 @@ atexit.register(at_exit)
         done = finished("-X", "faulthandler", "-c", early + PRELUDE + last)
         assert (done.returncode, done.stdout) == (0, "at exit\n")
         assert "netpoll" not in done.stderr
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+def test_an_exit_function_may_block_if_python_gives_it_a_thread(used_before: bool) -> None:
+    lines = f"""
+        def at_exit():
+            try:
+                print(blocking(lambda: "done"))
+            except RuntimeError as error:
+                print(f"{{error}}; {{error.__cause__}}, {{error.__context__}}")
+
+        atexit.register(at_exit)
+        if {used_before}:
+            print(blocking(lambda: "done"))
+        """
+    status, said, complaint = ends(lines)
+    assert (status, complaint) == (0, "")
+    if used_before:
+        assert said == "done\ndone\n"  # by the same thread
+    elif said != "done\n":  # as CPython 3.12 has it, and 3.13.0 has not
+        assert sys.version_info >= (3, 12)
+        told = "blocking() can start no thread: the interpreter is shutting down; None, None\n"
+        assert said == told
 
 
 def test_exit_in_main_sets_the_status() -> None:

@@ -41,6 +41,22 @@ def test_go_refuses_what_is_not_callable() -> None:
 
 
 @in_run
+def test_an_async_function_is_an_error_and_not_silence() -> None:
+    async def work() -> None: ...
+
+    with pytest.raises(TypeError, match="plain function, not one made by `async def`"):
+        go(work).join()  # type: ignore[unused-coroutine]
+
+
+@in_run
+def test_a_coroutine_is_a_result_like_any_other() -> None:
+    async def work() -> None: ...
+
+    coroutine = go(lambda: work()).join()  # noqa: PLW0108 - a plain function
+    coroutine.close()
+
+
+@in_run
 def test_go_wants_a_function() -> None:
     with pytest.raises(TypeError):
         go()  # type: ignore[call-overload, call-arg, unused-ignore]
@@ -180,7 +196,7 @@ def test_each_of_several_joiners_gets_the_exception() -> None:
 def test_a_joiner_that_gives_up_does_not_take_the_others_with_it() -> None:
     for given_up in range(3):
         target = go(lowlevel.park)
-        joiners = [parked(go(target.join, 0.001 if i == given_up else None)) for i in range(3)]
+        joiners = [parked(go(target.join, 0.02 if i == given_up else None)) for i in range(3)]
         with pytest.raises(TimeoutError):
             joiners[given_up].join()
         lowlevel.ready(target)

@@ -24,7 +24,7 @@ def when_parked(goroutine, then=interrupt):
 
 def soon():
     took = time.monotonic() - sent
-    assert took < 0.2, took
+    assert took < 1, took
 """
 
 
@@ -145,7 +145,7 @@ run(main)
 
 def test_main_loses_neither_its_data_nor_the_interrupt() -> None:
     lines = """
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 
 def work(fd):
     fd.write(b"data")
@@ -171,7 +171,7 @@ def both(one, two):
 
 def main():
     for turn in range(20):
-        one, two = [FD.adopt(end.detach()) for end in socket.socketpair()]
+        one, two = [StreamFD.adopt(end.detach()) for end in socket.socketpair()]
         assert both(one, two) == (b"data", True), turn
         one.close(), two.close()
 
@@ -496,12 +496,19 @@ def spin():
 def twice():
     begun.wait()
     for _ in range(2):
-        time.sleep(0.01)
         interrupt()
+        heard.acquire()     # two that come at once would be one
 
-begun = threading.Event()
+begun, heard = threading.Event(), threading.Semaphore(0)
 
 def main():
+    handler = signal.getsignal(signal.SIGINT)
+
+    def hears(*details):
+        heard.release()
+        handler(*details)
+
+    signal.signal(signal.SIGINT, hears)
     threading.Thread(target=twice).start()
     spinning = go(spin)
     try:

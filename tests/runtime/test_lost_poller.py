@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from netpoll import blocking, current, go, gosched, lowlevel, net, run, sleep
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from tests.running import in_run, on_thread, open_descriptors, pair, parked
 
 
@@ -60,7 +60,7 @@ def test_main_is_told_that_the_poller_is_gone_and_goes_on(canaries: list[int]) -
 def test_main_is_told_whoever_finds_out(canaries: list[int]) -> None:
     sleep(0.001)
     os.close(of_the_poller("eventpoll"))
-    sleeper = parked(go(sleep, 0.005))
+    sleeper = parked(go(sleep, 0.05))
     with pytest.raises(OSError, match="Bad file descriptor"):
         sleeper.join()
     take_numbers(canaries, 5)
@@ -99,8 +99,8 @@ def test_a_listener_goes_on_accepting() -> None:
 @in_run
 def test_deadlines_hold_all_the_same() -> None:
     with pair() as (one, _):
-        one.set_read_deadline(time.monotonic() + 0.01)
         reader = parked(go(one.read_bytes, 10))
+        one.set_read_deadline(time.monotonic() + 0.01)
         os.close(of_the_poller("eventpoll"))
         with pytest.raises(OSError, match="Bad file descriptor"):
             sleep(10)
@@ -158,7 +158,8 @@ def test_after_all_descriptors_were_closed_it_goes_on() -> None:
     before = set(open_descriptors())
     sleep(0.001)
     ours, theirs = socket.socketpair()
-    fd = FD.adopt(fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 900))  # a number nobody will get soon
+    number = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 900)  # one that nobody will get soon
+    fd = StreamFD.adopt(number)
     ours.detach(), theirs.detach()
     reader = parked(go(fd.read_bytes, 1))
     close_all_since(before)

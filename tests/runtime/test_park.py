@@ -76,12 +76,12 @@ def test_park_with_endless_time_waits() -> None:
 
 @in_run
 def test_a_timeout_of_park_does_not_fire_later() -> None:
-    goroutine = parked(go(park, 0.002))
+    goroutine = parked(go(park, 0.02))
     ready(goroutine)
     assert goroutine.join() is True
     ready(current())
-    assert park(0.002) is True
-    assert park(0.001) is False
+    assert park(0.02) is True
+    assert park(0.03) is False
 
 
 @in_run
@@ -107,8 +107,8 @@ def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
 def test_what_waits_for_something_else_is_not_woken() -> None:
     with pair() as (one, two):
         waits: list[Callable[[], object]] = [
-            lambda: sleep(0.003),
-            lambda: go(sleep, 0.003).join(),
+            lambda: sleep(0.05),
+            lambda: go(sleep, 0.05).join(),
             lambda: one.read_bytes(1),
         ]
         for wait in waits:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netpoll import ClosedError, DeadlineExceeded, GoroutineCancelled, go, gosched, run, sleep
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll.lowlevel import PollDesc
 from tests.running import in_run, on_thread, open_descriptors, parked
 
@@ -293,7 +293,7 @@ def test_a_number_that_serves_another_file_by_now_wakes_only_the_new_owner() -> 
             waiter = parked(go(old.wait_readable))
             os.dup2(again.fileno(), number)  # closes what was there
             with PollDesc(number) as new:
-                with pytest.raises(OSError, match="cannot be waited for"):
+                with pytest.raises(OSError, match="Bad file descriptor"):
                     waiter.join()
                 newcomer = parked(go(new.wait_readable))
                 theirs.close()
@@ -374,6 +374,58 @@ def test_it_cannot_be_registered_twice(ends: Ends) -> None:
         pd.__init__(ours.fileno())  # type: ignore[misc]
 
 
+@in_run
+def test_what_somebody_registered_already_is_refused_and_stays_his(ends: Ends) -> None:
+    ours, theirs = ends
+    fd = StreamFD.adopt(ours.detach())
+    reader = parked(go(fd.read_bytes, 10))
+    with pytest.raises(FileExistsError):
+        PollDesc(fd.fileno())
+    theirs.send(b"x")
+    assert reader.join() == b"x"
+    fd.close()
+    with PollDesc(theirs.fileno()) as pd:
+        with pytest.raises(FileExistsError):
+            PollDesc(theirs.fileno())
+        pd.wait_writable(1)
+
+
+@in_run
+def test_who_adopts_a_registered_number_takes_its_registration_over(ends: Ends) -> None:
+    ours, theirs = ends
+    with PollDesc(ours.fileno()) as pd:
+        waiter = parked(go(make, pd.wait_readable))
+        fd = StreamFD.adopt(ours.detach())
+        reader = parked(go(fd.read_bytes, 10))
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            waiter.join()
+        theirs.send(b"x")
+        assert reader.join() == b"x"
+    theirs.send(b"y")
+    assert fd.read_bytes(10) == b"y"
+    fd.close()
+
+
+@in_run
+def test_a_number_that_came_back_to_its_open_file_is_registered_again(ends: Ends) -> None:
+    """The kernel keeps a registration for as long as a duplicate holds the file open."""
+    ours, theirs = ends
+    number = ours.fileno()
+    fd = StreamFD.adopt(ours.detach())
+    reader = parked(go(fd.read_bytes, 10))
+    with socket.socket(fileno=os.dup(number)) as duplicate:
+        os.close(number)
+        os.dup2(duplicate.fileno(), number)
+        again = StreamFD.adopt(number)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            reader.join()
+        reader = parked(go(again.read_bytes, 10))
+        theirs.send(b"x")
+        assert reader.join() == b"x"
+        fd.close()
+        again.close()
+
+
 def make(wait: Callable[[], None]) -> None:
     wait()
 
@@ -393,7 +445,7 @@ def test_a_goroutine_that_is_stranded_lets_go_of_it(ends: Ends) -> None:
 @in_run
 def test_an_fd_and_a_polldesc_of_different_descriptors_do_not_meet(ends: Ends) -> None:
     ours, theirs = ends
-    fd = FD.adopt(os.dup(theirs.fileno()))
+    fd = StreamFD.adopt(os.dup(theirs.fileno()))
     with PollDesc(ours.fileno()) as pd:
         reader = parked(go(fd.read_bytes, 10))
         waiter = parked(go(pd.wait_readable))

@@ -1,14 +1,16 @@
 """What people are told: exceptions that nobody joins, goroutines that stay, deadlocks."""
 
+import errno
 import gc
 import io
+import os
 import sys
 from collections.abc import Callable
 
 import pytest
 
 import netpoll
-from netpoll import Goroutine, current, go, gosched, lowlevel, run, sleep
+from netpoll import Goroutine, OpError, current, go, gosched, lowlevel, net, run, sleep
 from netpoll._runtime import report
 from tests.conftest import Unhandled
 from tests.running import in_run, on_thread, parked
@@ -297,6 +299,99 @@ def test_the_own_hook_shows_the_traceback(capsys: pytest.CaptureFixture[str]) ->
     go(fail)
     gosched()
     assert 'raise Wrong("it")' in capsys.readouterr().err
+
+
+# ---- chains
+
+
+def printed(exception: BaseException, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what the own hook prints of an exception, from the second line on."""
+    report.excepthook(current(), exception)
+    return capsys.readouterr().err.partition("\n")[2]
+
+
+def reset() -> OpError:
+    """Return what a read raises whose peer has reset the connection."""
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        near, far = net.dial("tcp", str(listener.local_addr)), listener.accept()
+    with near, far:
+        far.set_linger(0)
+        far.close()
+        with pytest.raises(OpError) as caught:
+            near.read()
+    return caught.value
+
+
+@in_run
+def test_the_plain_error_below_an_op_error_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    error = reset()
+    assert type(error.__cause__) is ConnectionResetError
+    shown = printed(error, capsys)
+    assert shown.count("Traceback") == 1
+    assert "near.read()" in shown
+    assert shown.endswith(f"netpoll.errors.OpError: {error}\n")
+    assert str(error).endswith("connection reset by peer")
+
+
+@in_run
+def test_what_was_being_handled_when_an_operation_failed_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(OpError) as caught:
+        try:
+            fail()
+        except Wrong:
+            net.dial("tcp", "127.0.0.1:1")
+    shown = printed(caught.value, capsys)
+    assert "Wrong: it\n\nDuring handling of the above exception, another" in shown
+    assert shown.count("Traceback") == 2
+
+
+@in_run
+def test_what_an_op_error_has_caused_is_shown_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    error = reset()
+    for said in ("The above exception was the direct cause", "During handling of the above"):
+        wrong = Wrong("again")
+        wrong.__context__ = error
+        if "cause" in said:
+            wrong.__cause__ = error
+        shown = printed(wrong, capsys)
+        assert f"{error}\n\n{said}" in shown
+        assert shown.count("Traceback") == 1
+
+
+@in_run
+def test_a_cause_from_outside_is_always_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with pytest.raises(PermissionError) as caught:
+        net.listen("tcp", "127.0.0.1:0", control=refuse)
+    shown = printed(caught.value, capsys)
+    assert "in refuse\n" in shown
+    assert "The above exception was the direct cause" in shown
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        OSError("with no number"),
+        OSError(errno.ECONNREFUSED, "another number"),
+        OpError("read", "tcp", errno=errno.ECONNRESET),
+        ValueError("of another kind"),
+    ],
+    ids=repr,
+)
+@in_run
+def test_a_cause_that_says_something_else_is_shown(
+    cause: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OpError("relay", "tcp", errno=errno.ECONNRESET)
+    error.__cause__ = cause
+    assert f"{cause}\n\nThe above exception was the direct cause" in printed(error, capsys)
+
+
+# ---- a standard error that is none
 
 
 def closed_stream() -> io.StringIO:

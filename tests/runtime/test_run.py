@@ -1,10 +1,11 @@
 """run: how it begins, how it ends, and what it makes of the goroutines that are left."""
 
+import functools
 import os
 import resource
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
@@ -26,6 +27,17 @@ class Wrong(Exception):
 
 def test_run_returns_what_main_returns() -> None:
     assert run(lambda *args, **kwargs: (args, kwargs), 1, main=2) == ((1,), {"main": 2})
+
+
+def test_run_refuses_an_async_function_before_it_is_called() -> None:
+    async def main() -> None: ...
+
+    async def yields() -> AsyncIterator[int]:
+        yield 1
+
+    for wrong in (main, yields, functools.partial(main)):
+        with pytest.raises(TypeError, match="plain function, not one made by `async def`"):
+            run(wrong)
 
 
 def test_run_raises_what_main_raises() -> None:

@@ -73,6 +73,32 @@ def test_too_deep_a_recursion_is_an_error_of_that_goroutine_alone() -> None:
         assert go(lambda: 1).join() == 1
 
 
+def test_who_parks_at_the_end_of_its_stack_disturbs_nobody_else() -> None:
+    """Looking for work happens on the stack of whoever parks, however little is left of it."""
+
+    def descend(left: int, seconds: float) -> None:
+        if left:
+            descend(left - 1, seconds)
+        else:
+            sleep(seconds)
+
+    def fits(depth: int, seconds: float) -> bool:
+        try:
+            descend(depth, seconds)
+        except RecursionError:
+            return False
+        return True
+
+    def main(depth: int, seconds: float) -> bool:
+        return go(fits, depth, seconds).join()
+
+    limit = sys.getrecursionlimit()
+    deepest = max(depth for depth in range(limit - 150, limit) if run(main, depth, 0))
+    for depth in range(deepest - 10, deepest + 10):
+        # What the scheduler needs for a first wait is made at that depth, each time.
+        run(main, depth, 0.0001)
+
+
 @in_run
 def test_frames_of_python_survive_many_switches_at_changing_depth() -> None:
     def walk(i: int) -> int:

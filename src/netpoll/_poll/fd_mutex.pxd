@@ -27,7 +27,16 @@ strictly first in, first out.
 """
 from libc.stdint cimport uint64_t
 
+from netpoll._runtime.atomics cimport np_cas64
+from netpoll._runtime.netpoll cimport MODE_READ
 from netpoll._runtime.waitq cimport WaitQ
+
+cdef enum:
+    CLOSED = 1
+    READ_LOCK = 2
+    WRITE_LOCK = 4
+    REF = 1 << 3
+    MANY = 1 << 22          # the highest bit of the references: the counter may be near its end
 
 cdef enum:
     LOCKED = 0
@@ -49,11 +58,29 @@ cdef bint is_closed(FDMutex *mutex) noexcept
 cdef int incref(FDMutex *mutex) except -1
 cdef bint incref_and_close(FDMutex *mutex) except -1
 cdef int decref(FDMutex *mutex) noexcept
-cdef int lock(FDMutex *mutex, int mode) except -1
-cdef int unlock(FDMutex *mutex, int mode) noexcept
+cdef int lock_or_join(FDMutex *mutex, int mode) except -1
+cdef int unlock_word(FDMutex *mutex, int mode) noexcept
 cdef void withdraw(FDMutex *mutex, int mode) noexcept
 cdef void release_lock_only(FDMutex *mutex, int mode) noexcept
 
 cdef inline WaitQ *line(FDMutex *mutex, int mode) noexcept:
     """The goroutines waiting for the lock of this direction."""
-    return &mutex.readers if mode == 1 else &mutex.writers
+    return &mutex.readers if mode == MODE_READ else &mutex.writers
+
+
+# The same as lock_or_join and unlock_word where nothing stands in the way, for nearly every read and write;
+# False: ask those.
+
+cdef inline bint try_lock(FDMutex *mutex, int mode) noexcept:
+    """Enter an operation that excludes others of its direction, if that is free."""
+    cdef uint64_t bit = READ_LOCK if mode == MODE_READ else WRITE_LOCK
+    cdef uint64_t old = mutex.state
+    return not old & (CLOSED | MANY | bit) and np_cas64(&mutex.state, old, (old | bit) + REF)
+
+
+cdef inline bint try_unlock(FDMutex *mutex, int mode) noexcept:
+    """Leave it, if nobody waits and nothing is closed."""
+    cdef uint64_t bit = READ_LOCK if mode == MODE_READ else WRITE_LOCK
+    cdef int waits = 23 if mode == MODE_READ else 43
+    cdef uint64_t old = mutex.state
+    return not old & CLOSED and not (old >> waits) & 0xfffff and np_cas64(&mutex.state, old, (old & ~bit) - REF)

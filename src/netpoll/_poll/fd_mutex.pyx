@@ -5,12 +5,6 @@ from libc.string cimport memset
 from netpoll._runtime.atomics cimport np_cas64
 from netpoll._runtime.netpoll cimport MODE_READ
 
-cdef enum:
-    CLOSED = 1
-    READ_LOCK = 2
-    WRITE_LOCK = 4
-
-cdef uint64_t REF = 1 << 3
 cdef uint64_t REFS = ((1 << 20) - 1) << 3
 cdef uint64_t READ_WAIT = 1 << 23
 cdef uint64_t READ_WAITS = ((1 << 20) - 1) << 23
@@ -63,7 +57,7 @@ cdef int decref(FDMutex *mutex) noexcept:
             return DESTROY if new & (CLOSED | REFS) == CLOSED else NOTHING
 
 
-cdef int lock(FDMutex *mutex, int mode) except -1:
+cdef int lock_or_join(FDMutex *mutex, int mode) except -1:
     """Enter an operation that excludes others of its direction: LOCKED, MUST_WAIT or REFUSED."""
     cdef uint64_t bit = READ_LOCK if mode == MODE_READ else WRITE_LOCK
     cdef uint64_t wait = READ_WAIT if mode == MODE_READ else WRITE_WAIT
@@ -85,7 +79,7 @@ cdef int lock(FDMutex *mutex, int mode) except -1:
                 return MUST_WAIT
 
 
-cdef int unlock(FDMutex *mutex, int mode) noexcept:
+cdef int unlock_word(FDMutex *mutex, int mode) noexcept:
     """Leave such an operation: NOTHING, DESTROY or HAND_OVER."""
     cdef uint64_t bit = READ_LOCK if mode == MODE_READ else WRITE_LOCK
     cdef uint64_t wait = READ_WAIT if mode == MODE_READ else WRITE_WAIT
@@ -161,11 +155,19 @@ cdef class MutexWord:
 
     def lock(self, int mode):
         """Return 0 (locked), 1 (must wait) or 2 (refused). `mode`: 1 read, 2 write."""
-        return lock(&self.mutex, mode)
+        return lock_or_join(&self.mutex, mode)
 
     def unlock(self, int mode):
         """Return 0, 1: destroy, or 2: hand over."""
-        return unlock(&self.mutex, mode)
+        return unlock_word(&self.mutex, mode)
+
+    def try_lock(self, int mode):
+        """Return True if it is locked now, False if `lock` has to be asked."""
+        return try_lock(&self.mutex, mode)
+
+    def try_unlock(self, int mode):
+        """Return True if it is unlocked now, False if `unlock` has to be asked."""
+        return try_unlock(&self.mutex, mode)
 
     def withdraw(self, int mode):
         """Leave the line."""

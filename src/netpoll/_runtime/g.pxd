@@ -73,6 +73,11 @@ cdef class G:
     cdef object origin_code     # where it was started
     cdef int origin_lasti
 
+cdef bint failed(G g) noexcept
+cdef str name_of(G g)
+cdef str state_of(G g)
+
+
 cdef inline void push(GList *queue, void *g) noexcept:
     (<G>g).next = NULL
     if queue.tail == NULL:

@@ -1,8 +1,9 @@
 """G: the record of one goroutine; see g.pxd for its states."""
 from cpython.ref cimport Py_XDECREF
 
-from netpoll._runtime.timers cimport Timer, timer_init
 from netpoll._runtime.glist cimport GList
+from netpoll._runtime.timers cimport Timer, timer_init
+from netpoll.errors import Cancelled, GoroutineCancelled
 
 
 cdef void timed_out(Timer *timer, GList *ready) noexcept:
@@ -18,3 +19,31 @@ cdef class G:
 
     def __dealloc__(self):
         Py_XDECREF(self.greenlet)
+
+
+cdef bint failed(G g) noexcept:
+    """Tell whether it raised something that is not just its own cancellation.
+
+    Nor is it a failure that what it joined was cancelled as well: so it goes when all are, at the end.
+    """
+    return g.exception is not None and not (
+        g.cancelled and isinstance(g.exception, (Cancelled, GoroutineCancelled))
+    )
+
+
+cdef str name_of(G g):
+    if g.given_name is not None:
+        return g.given_name
+    try:
+        name = g.fn.__qualname__
+    except Exception:   # an object that is callable may answer in any way
+        name = None
+    if not isinstance(name, str) or not name:
+        name = type(g.fn).__name__
+    return f"{name.rpartition('.')[2]}-{g.id}"
+
+
+cdef str state_of(G g):
+    if g.state == G_WAITING:
+        return f"waiting: {g.reason.decode()}" if g.reason != NULL else "waiting"
+    return ("new", "runnable", "running", "waiting", "done")[g.state]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import inspect
 import os
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
-from netpoll._runtime import report
+from netpoll._runtime import ending, report
 from netpoll._runtime.scheduler import attached_scheduler, ensure_scheduler, on_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from netpoll._runtime.scheduler import Goroutine, Scheduler
+    from netpoll._runtime.goroutine import Goroutine
+    from netpoll._runtime.scheduler import Scheduler
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,14 +33,19 @@ def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those
     that have not ended after a grace period (5 s) are reported on stderr and left behind. Raises
-    what main raises; RuntimeError inside another run. Ctrl-C raises KeyboardInterrupt in main. One
-    run at a time on a thread.
+    what main raises; RuntimeError inside another run; TypeError for an `async def`. Ctrl-C raises
+    KeyboardInterrupt in main. One run at a time on a thread.
 
     Source: go1.27 runtime/proc.go main.
     """
     if not callable(main):
         raise TypeError(f"run() needs a callable, not {type(main).__name__}")
-    return ensure_scheduler().run(main, args, kwargs, _end_run)
+    if inspect.iscoroutinefunction(main) or inspect.isasyncgenfunction(main):
+        raise TypeError(
+            "run() needs a plain function, not one made by `async def`: "
+            "in netpoll whatever waits is simply called"
+        )
+    return ending.run(ensure_scheduler(), main, args, kwargs, _end_run)
 
 
 def _end_run(scheduler: Scheduler) -> None:
@@ -53,11 +60,10 @@ def end(scheduler: Scheduler) -> None:
     try:
         drain(scheduler)
     finally:
-        for goroutine, exception in scheduler.take_unjoined():
+        for goroutine, exception in ending.take_unjoined(scheduler):
             report.unhandled(goroutine, exception)
-        scheduler.strand()
-        scheduler.shut()
-        _give_back_interrupts()
+        ending.strand(scheduler)
+        give_back(scheduler)
 
 
 def drain(scheduler: Scheduler) -> None:
@@ -65,8 +71,14 @@ def drain(scheduler: Scheduler) -> None:
     others = _others(scheduler)
     for goroutine in others:
         goroutine.cancel()
-    if others and not scheduler.wait_for_others(GRACE):
+    if others and not ending.wait_for_others(scheduler, GRACE):
         report.left_behind(_others(scheduler), GRACE)
+
+
+def give_back(scheduler: Scheduler) -> None:
+    """Give back what a scheduler holds: poller, stacks and Ctrl-C."""
+    ending.shut(scheduler)
+    _give_back_interrupts()
 
 
 def _others(scheduler: Scheduler) -> list[Goroutine]:
@@ -135,10 +147,10 @@ def _give_back_interrupts() -> None:
 
 def _after_fork() -> None:
     while _not_forked:
-        _not_forked.pop().forget()
+        ending.forget(_not_forked.pop())
     scheduler = attached_scheduler()
     if scheduler is not None:
-        scheduler.after_fork()
+        ending.after_fork(scheduler)
 
 
 def end_child(goroutine: Goroutine, exception: BaseException | None) -> NoReturn:

@@ -4,7 +4,8 @@ A poller is one file that implements the six functions of `Poller`, and how to g
 (`shut`, and `abandon` when that was lost): no timers, no queues, no policy.
 
     init()               make the multiplexer and its wake-up descriptor, once, lazily
-    open(fd, pd)         register once, edge-triggered, both directions; the event carries pd's key
+    open(fd, pd)         register once, edge-triggered, both directions; the event carries pd's key;
+                         FileExistsError if this open file is registered under this number
     close(fd)            deregister; an errno if it was not registered (any more)
     poll(delay, ready)   < 0 block, 0 never, > 0 at most that many ns; appends the goroutines that can
                          run to `ready` and returns their number
@@ -101,7 +102,8 @@ cdef class Poller:
     cdef void shut(self) noexcept
 
     # For all pollers.
-    cdef PollDesc *register(self, int fd, GList *ready) except NULL
+    cdef PollDesc *register(self, int fd, bint take_over, GList *ready) except NULL
+    cdef int open_again(self, int fd, PollDesc *pd, bint take_over) except -1
     cdef bint deregister(self, PollDesc *pd) noexcept
     cdef void abandon(self, GList *ready) noexcept
     cdef void wake_all(self, GList *ready) noexcept
@@ -115,6 +117,11 @@ cdef inline uint64_t pd_key(PollDesc *pd) noexcept:
     return (<uint64_t>pd.tag << 32) | pd.index
 
 
+cdef inline bint pd_forbids(PollDesc *pd, int mode) noexcept:
+    """False if pd_check would say POLL_OK without looking at the clock."""
+    return pd.closing or pd.stale or pd.event_error or (pd.rd if mode == MODE_READ else pd.wd) != 0
+
+
 cdef int pd_check(PollDesc *pd, int mode) noexcept
 cdef bint pd_begin_wait(PollDesc *pd, int mode) noexcept
 cdef bint pd_commit_wait(PollDesc *pd, int mode, void *g) noexcept
@@ -124,4 +131,5 @@ cdef void *pd_unblock(PollDesc *pd, int mode, bint ioready) noexcept
 cdef void pd_notify(PollDesc *pd, int mode, GList *ready) noexcept
 cdef void pd_close(PollDesc *pd, GList *ready) noexcept
 cdef int pd_set_deadline(PollDesc *pd, TimerHeap timers, int mode, int64_t when, GList *ready) except -1
+cdef void pd_disown(PollDesc *pd, GList *ready) noexcept
 cdef void pd_drop_timers(PollDesc *pd, TimerHeap timers) noexcept

@@ -105,6 +105,13 @@ cdef void pd_close(PollDesc *pd, GList *ready) noexcept:
     timer_disarm(&pd.wt)
 
 
+cdef void pd_disown(PollDesc *pd, GList *ready) noexcept:
+    """Mark as stale, its number being somebody else's now, then wake both directions."""
+    pd.stale = True
+    wake_one(pd, MODE_READ, False, ready)
+    wake_one(pd, MODE_WRITE, False, ready)
+
+
 # ---- deadlines -------------------------------------------------------------------------------
 
 cdef void read_deadline_fired(Timer *timer, GList *ready) noexcept:
@@ -252,10 +259,11 @@ cdef class Poller:
         """Give the multiplexer back; descriptors registered here move on when they are next waited for."""
         self.closed = True
 
-    cdef PollDesc *register(self, int fd, GList *ready) except NULL:
+    cdef PollDesc *register(self, int fd, bint take_over, GList *ready) except NULL:
         """Register `fd` once, for both directions; OSError(EPERM) if the multiplexer refuses its kind.
 
-        `ready` receives whoever waited for an earlier owner of this number.
+        `take_over`: whoever has registered this very file, by this number, has to give way; else that is a
+        FileExistsError. `ready` receives whoever waited for an earlier owner of this number.
         """
         self.init()
         if self.owns(fd):
@@ -264,7 +272,7 @@ cdef class Poller:
         cdef PollDesc *pd = self.cache.alloc(fd)
         try:
             # First, for it refuses a number that is none.
-            self.open(fd, pd)
+            self.open_again(fd, pd, take_over)
             try:
                 self.own(fd, pd, ready)
             except BaseException:
@@ -275,16 +283,26 @@ cdef class Poller:
             raise
         return pd
 
+    cdef int open_again(self, int fd, PollDesc *pd, bint take_over) except -1:
+        """Open, also where the registration of an owner is left that is gone, or has to give way."""
+        try:
+            return self.open(fd, pd)
+        except FileExistsError:
+            if not take_over:
+                raise
+        self.close(fd)
+        return self.open(fd, pd)
+
     cdef bint deregister(self, PollDesc *pd) noexcept:
         """End a registration; False if the number is not the registered descriptor's any more.
 
         It was closed behind our back then, which ended the registration too, and may have a new owner.
         """
         cdef bint ours = not pd.stale
-        if ours and not self.closed:
+        if not self.closed:
             if self.owners[pd.fd] == pd:
                 self.owners[pd.fd] = NULL
-            ours = self.close(pd.fd) == 0
+            ours = ours and self.close(pd.fd) == 0
         self.cache.release(pd)
         return ours
 
@@ -322,9 +340,7 @@ cdef class Poller:
             memset(&self.owners[self.nowners], 0, (size - self.nowners) * sizeof(PollDesc *))
             self.nowners = size
         if self.owners[fd] != NULL:
-            self.owners[fd].stale = True
-            wake_one(self.owners[fd], MODE_READ, False, ready)
-            wake_one(self.owners[fd], MODE_WRITE, False, ready)
+            pd_disown(self.owners[fd], ready)
         self.owners[fd] = pd
         return 0
 

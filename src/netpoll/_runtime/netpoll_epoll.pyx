@@ -14,7 +14,7 @@ Kernel facts:
 Source: go1.27 runtime/netpoll_epoll.go; epoll(7), eventfd(2).
 """
 from cpython.exc cimport PyErr_SetFromErrno
-from libc.errno cimport EEXIST, EINTR, errno
+from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -30,7 +30,6 @@ from netpoll._runtime.syscalls cimport (
     EPOLL_CLOEXEC,
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
-    EPOLL_CTL_MOD,
     EPOLLERR,
     EPOLLET,
     EPOLLHUP,
@@ -95,9 +94,6 @@ cdef class EpollPoller(Poller):
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET
         event.data.u64 = pd_key(pd)
         if kernel.epoll_ctl(self.epfd, EPOLL_CTL_ADD, fd, &event) == 0:
-            return 0
-        # A duplicate of an open file that was registered under this number before.
-        if errno == EEXIST and kernel.epoll_ctl(self.epfd, EPOLL_CTL_MOD, fd, &event) == 0:
             return 0
         PyErr_SetFromErrno(OSError)
 

@@ -12,7 +12,11 @@ class PollDesc:
     """
 
     def __init__(self, fileno: int) -> None:
-        """Register; OSError, with EPERM for what cannot be waited for (a regular file)."""
+        """Register. OSError.
+
+        PermissionError for what cannot be waited for (a regular file), FileExistsError for what is
+        registered already, by a connection or another PollDesc.
+        """
 
     def wait_readable(self, timeout: float | None = None) -> None:
         """Park until there may be something to read; DeadlineExceeded after `timeout` seconds."""

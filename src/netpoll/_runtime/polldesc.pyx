@@ -12,13 +12,13 @@ from netpoll._runtime.netpoll cimport (
     MODE_WRITE,
     POLL_CLOSING,
     POLL_OK,
-    POLL_TIMEOUT,
     PollDesc as CPollDesc,
     Poller,
     pd_close,
 )
 from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, ready_list
-from netpoll.errors import ClosedError, DeadlineExceeded
+from netpoll._runtime.wait cimport fail_poll, wait_poll
+from netpoll.errors import ClosedError
 
 
 @cython.no_gc_clear     # __dealloc__ needs the poller
@@ -36,7 +36,11 @@ cdef class PollDesc:
     cdef int waiting
 
     def __init__(self, int fileno):
-        """Register; OSError, with EPERM for what cannot be waited for (a regular file)."""
+        """Register. OSError.
+
+        PermissionError for what cannot be waited for (a regular file), FileExistsError for what is
+        registered already, by a connection or another PollDesc.
+        """
         cdef GList woken = GList(NULL, NULL, 0)
         if self.pd != NULL:
             raise RuntimeError("registered already")
@@ -44,7 +48,7 @@ cdef class PollDesc:
         self.poller = self.scheduler.poller
         if self.poller.owns(fileno):
             raise ValueError(f"descriptor {fileno} is the poller's own")
-        self.pd = self.poller.register(fileno, &woken)
+        self.pd = self.poller.register(fileno, False, &woken)
         ready_list(&woken)
 
     def __dealloc__(self):
@@ -75,22 +79,18 @@ cdef class PollDesc:
         _poller = self.poller
         self.waiting |= mode
         try:
-            error = self.scheduler.wait_poll(self.pd, mode, until)
+            error = wait_poll(self.scheduler, self.pd, mode, until)
         finally:
             self.waiting &= ~mode
         if error == POLL_OK or (error == POLL_CLOSING and self.pd != NULL):   # moved meanwhile: try again
             return 0
-        if error == POLL_TIMEOUT:
-            raise DeadlineExceeded()
-        if error == POLL_CLOSING:
-            raise ClosedError()
-        raise OSError("the descriptor cannot be waited for")
+        return fail_poll(error)
 
     cdef int move(self) except -1:
         """Register with the poller that took the place of one whose own descriptor was lost."""
         cdef GList woken = GList(NULL, NULL, 0)
         cdef CPollDesc *old = self.pd
-        self.pd = self.scheduler.poller.register(old.fd, &woken)
+        self.pd = self.scheduler.poller.register(old.fd, False, &woken)
         self.poller.deregister(old)
         self.poller = self.scheduler.poller
         ready_list(&woken)

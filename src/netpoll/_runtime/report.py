@@ -8,10 +8,13 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, TextIO
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from netpoll.errors import OpError
 
-    from netpoll._runtime.scheduler import Goroutine
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import FrameType
+
+    from netpoll._runtime.goroutine import Goroutine
 
 _SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 
@@ -27,12 +30,14 @@ def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
     if stream is None:
         return
     stream.write(f"Exception in goroutine {describe(goroutine)}:\n")
-    traceback.print_exception(exception, file=stream)
+    stream.writelines(formatted(exception))
     stream.flush()
 
 
 def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
     """Call the excepthook that is in force; what it raises is printed and goes no further."""
+    # By name: the package's top is where people assign a hook, and is above this layer. It is gone
+    # from there only when the interpreter is nearly so.
     public = sys.modules.get("netpoll")
     hook = getattr(public, "excepthook", None) or excepthook
     try:
@@ -42,6 +47,43 @@ def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
             if hook is not excepthook:
                 excepthook(goroutine, exception)
             excepthook(goroutine, failure)
+
+
+def formatted(exception: BaseException) -> Iterator[str]:
+    """Return the lines of a traceback, without what would only be said twice.
+
+    An OpError's cause is the plain OSError of the system call: the same errno and text, from below
+    the same call. It is passed over, and what it was caused by itself takes its place.
+    """
+    shown = traceback.TracebackException.from_exception(exception, compact=True)
+    at: traceback.TracebackException | None = shown
+    error: BaseException | None = exception
+    while at is not None and error is not None:
+        cause = error.__cause__
+        if at.__cause__ is not None and cause is not None and _says_the_same(error, cause):
+            plain, error = at.__cause__, cause
+            at.__cause__, at.__context__ = plain.__cause__, plain.__context__
+            at.__suppress_context__ = plain.__suppress_context__
+        elif at.__cause__ is not None:
+            at, error = at.__cause__, cause
+        else:
+            at, error = at.__context__, error.__context__
+    return shown.format()
+
+
+def _says_the_same(error: BaseException, cause: BaseException) -> bool:
+    return (
+        isinstance(error, OpError)
+        and isinstance(cause, OSError)
+        and (cause.errno, cause.strerror) == (error.errno, error.strerror)
+        and not getattr(cause, "op", "")
+        and all(map(_is_of_netpoll, traceback.walk_tb(cause.__traceback__)))
+    )
+
+
+def _is_of_netpoll(step: tuple[FrameType, int]) -> bool:
+    name: str = step[0].f_globals.get("__name__") or ""
+    return name.startswith("netpoll.")
 
 
 def describe(goroutine: Goroutine) -> str:

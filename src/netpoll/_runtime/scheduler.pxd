@@ -5,10 +5,10 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from netpoll._runtime.atomics cimport np_lock
 from netpoll._runtime.g cimport G
 from netpoll._runtime.glist cimport GList
-from netpoll._runtime.netpoll cimport PollDesc, Poller
+from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.signals cimport SignalGate
 from netpoll._runtime.timers cimport TimerHeap
-from netpoll._runtime.waitq cimport Waiter
+from netpoll._runtime.waitq cimport WaitQ
 
 cdef enum:
     SCRATCH_SIZE = 65536
@@ -36,7 +36,7 @@ cdef class Scheduler:
     cdef bint draining          # main waits for the others to end
     cdef bint ending            # main has ended: a Ctrl-C waits until all is given back
     cdef readonly bint closed
-    cdef readonly bint in_run
+    cdef bint in_run
     cdef bint owns_signals      # runs on the thread that runs Python's signal handlers
     cdef SignalGate gate
     cdef list unjoined          # weak references to failed goroutines that somebody may still join
@@ -47,36 +47,32 @@ cdef class Scheduler:
     cdef int park_elsewhere(self, G g, PyObject *here) except -1
     cdef int interrupt_later(self, G g) except -1
     cdef int link(self, G g) except -1
-    cdef void start_failed(self) noexcept
     cdef bint take_inbound(self) noexcept
     cdef int open_gate(self) except -1
     cdef int poll(self, int64_t delay) noexcept
     cdef int block(self) noexcept
+    cdef bint nothing_will_come(self) noexcept
     cdef void poll_failed(self) noexcept
     cdef void lose_poller(self)
     cdef void interrupt_main(self, object exception) noexcept
     cdef void deadlock(self) noexcept
     cdef int switch_to(self, void *g) except -1
-    cdef int park(self, G g) except -1
     cdef int check_pending(self, G g) except -1
     cdef int raise_pending(self, G g) except -1
     cdef int yield_(self, G g) except -1
-    cdef int wait_poll(self, PollDesc *pd, int mode, int64_t until) except -1
-    cdef int wait_queue(self, Waiter *waiter, G g, int64_t until) except -1
-    cdef int sleep_until(self, int64_t when) except -1
     cdef void inject(self, GList *ready) noexcept
-    cdef G new_goroutine(self, object fn, tuple args, dict kwargs)
-    cdef G adopt_current(self)
-    cdef void execute(self, void *g)
-    cdef void finish(self, G g)
     cdef void unlink(self, G g) noexcept
     cdef char *get_scratch(self) except NULL
 
 cdef Scheduler get_scheduler()
 cdef Scheduler scheduler_or_none()
 cdef G current_g(Scheduler s)
+cdef void detach(Scheduler s) noexcept
+cdef void enqueue_runnable(void *g, bint at_once) noexcept
+cdef int park(Scheduler s, G g) except -1
 cdef void ready(void *g) noexcept
 cdef void ready_list(GList *more) noexcept
+cdef void ready_all(WaitQ *queue) noexcept
 
 # After an operation that succeeded without parking: yield when the budget is spent.
 cdef inline int spend(Scheduler s) except -1:

@@ -28,7 +28,7 @@ cdef class SignalGate:
         self.read_end, self.write_end = ends[0], ends[1]
         try:
             self.inode = os.fstat(self.read_end).st_ino     # a Ctrl-C may come up in any call
-            self.pd = poller.register(self.read_end, &nobody)
+            self.pd = poller.register(self.read_end, True, &nobody)
         except BaseException:
             kernel.close(ends[0])
             kernel.close(ends[1])

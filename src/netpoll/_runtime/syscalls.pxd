@@ -24,9 +24,10 @@ cdef extern from "kernel.h" nogil:
         unsigned int events
         epoll_data_t data
     enum: EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET
-    enum: EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLL_CLOEXEC
+    enum: EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
     enum: EFD_CLOEXEC, EFD_NONBLOCK
-    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, SOCK_STREAM, MSG_NOSIGNAL, MSG_PEEK, SOL_SOCKET, SO_ERROR, O_CLOEXEC, O_NONBLOCK
+    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, AF_UNSPEC, AF_INET, AF_INET6, MSG_NOSIGNAL, MSG_PEEK
+    enum: SOL_SOCKET, SO_DOMAIN, SO_ERROR, O_CLOEXEC, O_NONBLOCK
 
 cdef struct Kernel:
     ssize_t (*recv)(int fd, void *buffer, size_t size, int flags) noexcept nogil

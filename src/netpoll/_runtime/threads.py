@@ -18,12 +18,13 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from netpoll._runtime.scheduler import await_call, call_done, current
+from netpoll._runtime.goroutine import current
+from netpoll._runtime.permits import await_call, call_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netpoll._runtime.scheduler import Goroutine
+    from netpoll._runtime.goroutine import Goroutine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,13 +87,20 @@ class ThreadPool:
             self._threads += 1
         try:
             threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True).start()
-        except RuntimeError:
+        except RuntimeError as error:
             # The system has no thread for us. Those there are come to it; without any, it fails.
             with self._lock:
                 self._threads -= 1
-                if self._threads == 0:
-                    self._jobs.remove(job)
-                    raise
+                if self._threads:
+                    return
+                self._jobs.remove(job)
+            # Since Python 3.12 none can be started once the main thread has come to its end.
+            if threading.main_thread().is_alive():
+                raise
+            kind = type(error)  # which is a PythonFinalizationError since 3.13
+        else:
+            return
+        raise kind("blocking() can start no thread: the interpreter is shutting down")
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
@@ -131,7 +139,8 @@ def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is
     cancelled, the wait ends at once and the thread goes on alone; what fn then returns or raises is
-    dropped. At most 256 run at once, the others wait for their turn.
+    dropped. At most 256 run at once, the others wait for their turn. RuntimeError if no thread can
+    be had, as at the interpreter's end since Python 3.12.
 
     Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
     """

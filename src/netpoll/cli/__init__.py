@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from netpoll.cli.args import DemoOptions, EchoOptions, parse
 from netpoll.cli.demo import demo
 from netpoll.cli.echo import echo
+from netpoll.cli.hint import hint
 from netpoll.cli.status import Status
 from netpoll.cli.stdout import reader_may_leave
 from netpoll.errors import OpError
@@ -38,5 +39,5 @@ def _perform(options: EchoOptions | DemoOptions) -> int:
 
 
 def _complain(error: OSError) -> int:
-    print(f"netpoll: {error}", file=sys.stderr)
+    print(f"netpoll: {error}{hint(error)}", file=sys.stderr)
     return Status.FAILED

@@ -42,7 +42,9 @@ def parse(argv: Sequence[str] | None) -> EchoOptions | DemoOptions:
     Raises SystemExit after --help, --version, or a message about what makes no sense.
     """
     parser = _parser()
-    args = parser.parse_args(argv)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # a complaint of the command's own, which shows the options that it does have
+        (args.parser or parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command == "echo":
         return EchoOptions(args.listen, args.until_eof)
     if args.command == "demo":
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"netpoll {__version__}")
+    parser.set_defaults(parser=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_echo(commands)
     _add_demo(commands)
@@ -74,6 +77,7 @@ def _add_echo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         epilog=_ECHO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(parser=parser)
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -97,6 +101,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         epilog=_DEMO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(parser=parser)
     parser.add_argument(
         "--connections",
         metavar="N",

@@ -30,7 +30,7 @@ def duration(text: str) -> float:
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a number") from None
     if not (seconds > 0 and math.isfinite(seconds)):
-        raise ArgumentTypeError("must be more than 0")
+        raise ArgumentTypeError("must be more than 0, and finite")
     return seconds
 
 

@@ -1,7 +1,8 @@
 """Networks: listen, dial, and what they give."""
 
-from netpoll.net.addr import Addr, TCPAddr
+from netpoll.net.addr import Addr, InternetAddr, TCPAddr
 from netpoll.net.conn import Conn
+from netpoll.net.control import Control
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
@@ -13,7 +14,9 @@ from netpoll.net.tcp import TCPConn, TCPListener
 __all__ = [
     "Addr",
     "Conn",
+    "Control",
     "Dialer",
+    "InternetAddr",
     "KeepAlive",
     "ListenConfig",
     "Listener",

@@ -20,6 +20,9 @@ class Addr(ABC):
     def network(self) -> str:
         """The name of the network that it belongs to."""
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
 
 @dataclass(frozen=True, slots=True)
 class InternetAddr(Addr):

@@ -1,10 +1,11 @@
 """Conn: one end of a stream connection; see conn.pyx."""
-from netpoll._poll.fd cimport FD
+from netpoll._poll.stream_fd cimport StreamFD
 
 cdef class Conn:
-    cdef readonly FD _fd
+    cdef readonly StreamFD _fd
     cdef readonly str network
     cdef object local       # raw sockaddr until somebody asks, then an Addr
     cdef object remote
 
+    cdef int fail(self, str op) except -1
     cdef object failed(self, str op, object error)

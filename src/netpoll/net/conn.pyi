@@ -4,7 +4,7 @@ from typing import Any, Literal, Self, TypeAlias, overload
 
 from typing_extensions import Buffer, disjoint_base
 
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll.net.addr import InternetAddr
 from netpoll.net.makefile import ConnFile
 
@@ -22,11 +22,11 @@ class Conn:
     DeadlineExceeded, and Cancelled.
     """
 
-    def __init__(self, fd: FD, network: str, local: bytes | None, remote: bytes | None) -> None:
+    def __init__(self, fd: StreamFD, network: str, local: bytes, remote: bytes) -> None:
         """Take over a descriptor; local and remote are raw socket addresses."""
 
     @property
-    def _fd(self) -> FD: ...
+    def _fd(self) -> StreamFD: ...
     @property
     def network(self) -> str: ...
     def read(self, n: int = 65536) -> bytes:

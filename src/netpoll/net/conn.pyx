@@ -6,9 +6,22 @@ that say what was being done to what.
 
 Source: go1.27 net/net.go (conn), net/fd_posix.go.
 """
-from netpoll._poll.fd cimport FD
+cimport cython
+from cpython.buffer cimport PyObject_CheckBuffer
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+
+from netpoll._poll.stream_fd cimport StreamFD, read, readinto, write
+from netpoll._runtime.raised cimport np_take_exception
 from netpoll.net.addr import decode
+from netpoll.net.limit import no_limit
 from netpoll.net.operror import wrap_error
+
+# Each read and write comes through here, and may park: no `try`; see raised.pxd.
+ctypedef PyObject *(*read_fn)(StreamFD fd, Py_ssize_t size) noexcept
+ctypedef Py_ssize_t (*write_fn)(StreamFD fd, object data) noexcept
+cdef read_fn read_quietly = <read_fn><void *>read
+cdef write_fn write_quietly = <write_fn><void *>write
 
 
 cdef class Conn:
@@ -19,8 +32,11 @@ cdef class Conn:
     DeadlineExceeded, and Cancelled.
     """
 
-    def __init__(self, FD fd not None, str network not None, bytes local, bytes remote):
+    @cython.embedsignature(False)  # without the defaults, which are there for the message alone
+    def __init__(self, StreamFD fd=None, str network=None, bytes local=None, bytes remote=None):
         """Take over a descriptor; local and remote are raw socket addresses."""
+        if fd is None or network is None or local is None or remote is None:
+            raise TypeError("a connection is made by net.dial(), or by accept() of a listener")
         self._fd = fd
         self.network = network
         self.local = local
@@ -34,15 +50,19 @@ cdef class Conn:
         n of 0 returns b"" at once; ValueError if n is negative.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Read; recv(2)
         """
-        try:
-            return self._fd.read(n)
-        except OSError as error:
-            raise self.failed("read", error) from error
+        cdef PyObject *data = NULL if self._fd is None else read_quietly(self._fd, n)
+        if data == NULL:
+            self.fail("read")
+        cdef object result = <object>data
+        Py_DECREF(result)
+        return result
 
     def readinto(self, buffer):
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
+        if self._fd is None:
+            self.fail("read")
         try:
-            return self._fd.read_buffer(buffer)
+            return readinto(self._fd, buffer)
         except OSError as error:
             raise self.failed("read", error) from error
 
@@ -52,18 +72,24 @@ cdef class Conn:
         On an error `bytes_written` of the exception tells how many bytes the kernel took.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Write; send(2)
         """
-        try:
-            return self._fd.write_buffer(data)
-        except OSError as error:
-            raise self.failed("write", error) from error
+        cdef Py_ssize_t written = -1 if self._fd is None else write_quietly(self._fd, data)
+        if written < 0:
+            self.fail("write")
+        return written
 
     def writev(self, buffers):
         """Write all of several bytes-like objects, gathered; return how many bytes. Parks as write.
 
         Source: go1.27 internal/poll/writev.go; sendmsg(2)
         """
+        if PyObject_CheckBuffer(buffers) or isinstance(buffers, str):
+            raise TypeError("writev() wants several bytes-like objects; one alone is for write()")
+        cdef list several = list(buffers)
+        for one in several:
+            if not PyObject_CheckBuffer(one):
+                raise TypeError(f"writev() wants bytes-like objects, not {type(one).__name__}")
         try:
-            return self._fd.writev(buffers)
+            return self._fd.writev(several)
         except OSError as error:
             raise self.failed("write", error) from error
 
@@ -117,6 +143,8 @@ cdef class Conn:
             self._fd.set_deadline(when)
         except OSError as error:
             raise self.failed("set", error) from error
+        except (TypeError, OverflowError):
+            raise no_limit("deadline", when) from None
 
     def set_read_deadline(self, when):
         """Make reads fail from `when` on; as set_deadline."""
@@ -124,6 +152,8 @@ cdef class Conn:
             self._fd.set_read_deadline(when)
         except OSError as error:
             raise self.failed("set", error) from error
+        except (TypeError, OverflowError):
+            raise no_limit("deadline", when) from None
 
     def set_write_deadline(self, when):
         """Make writes fail from `when` on; as set_deadline."""
@@ -131,10 +161,15 @@ cdef class Conn:
             self._fd.set_write_deadline(when)
         except OSError as error:
             raise self.failed("set", error) from error
+        except (TypeError, OverflowError):
+            raise no_limit("deadline", when) from None
 
     def settimeout(self, seconds):
         """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait."""
-        self._fd.settimeout(seconds)
+        try:
+            self._fd.settimeout(seconds)
+        except (TypeError, OverflowError):
+            raise no_limit("timeout", seconds) from None
 
     def gettimeout(self):
         """Return the timeout in seconds, None if there is none."""
@@ -166,6 +201,15 @@ cdef class Conn:
     def __repr__(self):
         state = " closed" if self._fd.closed else ""
         return f"<{type(self).__name__} {self.network} {self.local_addr}->{self.remote_addr}{state}>"
+
+    cdef int fail(self, str op) except -1:
+        """Let the exception that is set take its way, with what was being done to what."""
+        if self._fd is None:
+            raise AttributeError("the connection was never initialised")
+        exception = np_take_exception()
+        if isinstance(exception, OSError):
+            raise self.failed(op, exception) from exception
+        raise exception
 
     cdef object failed(self, str op, object error):
         """Return `error` with what was being done to what."""

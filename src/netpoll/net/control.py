@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from socket import AF_INET6
 
-from netpoll._poll.fd import FD
+from netpoll._poll.socket_fd import SocketFD
 
-# Called with "tcp4" or "tcp6", the address to come and the descriptor, on which it may set options.
-# What it raises ends the dial or listen. It neither closes the descriptor nor keeps it.
-# Source: go1.27 net/dial.go Dialer.Control
-Control = Callable[[str, str, FD], None]
+Control = Callable[[str, str, SocketFD], None]
+"""Called with "tcp4" or "tcp6", the address to come and the descriptor, to set options on.
+
+What it raises ends the dial or listen. It neither closes the descriptor nor keeps it.
+Source: go1.27 net/dial.go Dialer.Control
+"""
 
 
 def control_network(network: str, family: int) -> str:

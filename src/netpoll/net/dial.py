@@ -9,9 +9,9 @@ from errno import EADDRNOTAVAIL
 from socket import AF_UNSPEC, IPPROTO_TCP
 from time import monotonic
 
-from netpoll._poll.fd import FD
+from netpoll._poll.stream_fd import StreamFD
 from netpoll.errors import AddrError, DeadlineExceeded, OpError
-from netpoll.net import ip, networks, sockopt
+from netpoll.net import ip, limit, networks, sockopt
 from netpoll.net.addr import TCPAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
@@ -58,9 +58,9 @@ class Dialer:
     def dial(self, network: str, address: str) -> TCPConn:
         """Connect as the function dial does, with these options."""
         deadline = _earliest(self.timeout, self.deadline)
-        local = (
-            TCPAddr.parse(self.local_addr) if isinstance(self.local_addr, str) else self.local_addr
-        )
+        local = self.local_addr
+        if local is not None and not isinstance(local, TCPAddr):
+            local = TCPAddr.parse(local)
         addrs = resolve("dial", self.resolver or Resolver(), network, address, deadline)
         targets = _targets(networks.find(network).family, local, addrs)
         return self._dial_serial(network, local, targets, deadline)
@@ -100,7 +100,7 @@ class Dialer:
         self, network: str, target: _Target, until: float | None, *, relent: bool
     ) -> TCPConn | None:
         """Connect one socket; None if it met itself and relent is not set."""
-        fd = FD.socket(target.addr.family, networks.find(network).kind, IPPROTO_TCP)
+        fd = StreamFD.socket(target.addr.family, networks.find(network).kind, IPPROTO_TCP)
         try:
             self._set_options(fd)
             if self.control is not None:
@@ -119,7 +119,7 @@ class Dialer:
             fd.close()
             raise
 
-    def _set_options(self, fd: FD) -> None:
+    def _set_options(self, fd: StreamFD) -> None:
         sockopt.set_no_delay(fd, self.no_delay)
         sockopt.set_keep_alive(fd, as_keep_alive(self.keep_alive))
 
@@ -175,11 +175,9 @@ def partial_deadline(now: float, deadline: float | None, addresses: int) -> floa
 
 def _earliest(timeout: float | None, deadline: float | None) -> float | None:
     """Return the moment when time is up, None for never."""
-    limits = [] if timeout is None else [monotonic() + timeout]
-    limits += [] if deadline is None else [deadline]
-    if any(map(math.isnan, limits)):
-        raise ValueError("a timeout or deadline that is not a number")
-    earliest = min(limits, default=math.inf)
+    earliest = min(
+        limit.moment("timeout", monotonic(), timeout), limit.moment("deadline", 0.0, deadline)
+    )
     return None if earliest == math.inf else earliest
 
 

@@ -7,7 +7,7 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from functools import cache
 from socket import AF_INET6, IPPROTO_TCP, SOCK_STREAM
 
-from netpoll._poll.fd import FD
+from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import sockaddr, sockopt
 
 # These say that there is no socket to be had now, and nothing about the stack.
@@ -32,7 +32,7 @@ def maps_ipv4() -> bool:
 
 
 def _bind_mapped() -> None:
-    fd = FD.socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP)
+    fd = SocketFD.socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP)
     try:
         sockopt.set_only_ipv6(fd, enabled=False)
         fd.bind(sockaddr.pack(_MAPPED_LOOPBACK, 0, 0))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP
 
-from netpoll._poll.fd import FD
+from netpoll._poll.listen_fd import ListenFD
 from netpoll.net import ipstack, networks, sockopt
 from netpoll.net.addr import TCPAddr, encode
 from netpoll.net.control import Control, control_network
@@ -51,7 +51,7 @@ class ListenConfig:
 
     def _open(self, network: str, addr: TCPAddr, raw: bytes, *, only_ipv6: bool) -> TCPListener:
         kind = networks.find(network).kind
-        fd = FD.socket(addr.family, kind, IPPROTO_TCP)
+        fd = ListenFD.socket(addr.family, kind, IPPROTO_TCP)
         try:
             if addr.family == AF_INET6:
                 # Always, since the machine chooses the default (net.ipv6.bindv6only).
@@ -68,7 +68,7 @@ class ListenConfig:
             fd.close()
             raise
 
-    def _set_options(self, fd: FD) -> None:
+    def _set_options(self, fd: ListenFD) -> None:
         sockopt.set_reuse_addr(fd)
         if self.reuse_port:
             sockopt.set_reuse_port(fd)

@@ -37,13 +37,15 @@ def makefile(
     Raises ValueError: another mode, or text without a buffer.
     """
     if not set(mode) <= set("rwb"):
-        raise ValueError(f"invalid mode {mode!r}: r, w and b are what there is")
+        raise ValueError(
+            f'invalid mode {mode!r}: it is "r", "w" or "rw" for text, with a "b" for bytes'
+        )
     writes = "w" in mode
     reads = "r" in mode or not writes
     text = "b" not in mode
     if buffering == 0:
         if text:
-            raise ValueError("text needs a buffer")
+            raise ValueError('text needs a buffer; without one (buffering=0) the mode has a "b"')
         return ConnFile(conn, reads=reads, writes=writes, buffered=False)
     raw = ConnFile(conn, reads=reads, writes=writes, buffered=True)
     buffer = _buffer(raw, io.DEFAULT_BUFFER_SIZE if buffering < 0 else buffering)
@@ -74,6 +76,11 @@ class ConnFile(io.RawIOBase):
         self._buffered = buffered
         self._read_cut_short = False
         self._write_cut_short: BaseException | None = None
+
+    @property
+    def mode(self) -> str:
+        """What it was made for: "rb", "wb" or "rwb"."""
+        return f"{'r' * self._reads}{'w' * self._writes}b"
 
     def readable(self) -> bool:
         """Whether it was made for reading; ValueError once it is closed."""

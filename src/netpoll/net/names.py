@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from netpoll._runtime.scheduler import go
+from netpoll._runtime.goroutine import go
 from netpoll._runtime.threads import blocking
 from netpoll.errors import DeadlineExceeded, DNSError
 
@@ -63,8 +63,8 @@ def ask(deadline: float | None, getaddrinfo: Callable[..., list[Any]], *args: An
     asking = go(_outcome, getaddrinfo, *args)
     try:
         outcome = asking.join(wait)
-    except TimeoutError as late:
-        raise DeadlineExceeded from late
+    except TimeoutError:
+        raise DeadlineExceeded from None
     finally:
         asking.cancel()
     if isinstance(outcome, OSError):

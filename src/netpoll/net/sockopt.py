@@ -6,13 +6,15 @@ Source: go1.27 net/sockopt_posix.go, net/tcpsockopt_unix.go; socket(7); tcp(7); 
 
 import socket
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
+from operator import index
 from socket import IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET
 from struct import Struct
 
-from netpoll._poll.fd import FD
+from netpoll._poll.socket_fd import SocketFD
 
 _LINGER = Struct("=ii")  # struct linger: l_onoff, l_linger
+_MAX_INT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class KeepAlive:
     count: int = 9
 
     def __post_init__(self) -> None:
-        if not (self.idle > 0 and self.interval > 0 and self.count > 0):
-            raise ValueError(f"idle, interval and count must be above 0: {self}")
+        if not (0 < self.idle < inf and 0 < self.interval < inf and self.count > 0):
+            raise ValueError(f"idle, interval and count must be above 0 and finite: {self}")
 
 
 DEFAULT_KEEP_ALIVE = KeepAlive()
@@ -43,10 +45,12 @@ def as_keep_alive(value: KeepAlive | bool | None) -> KeepAlive:  # noqa: FBT001 
     """Return the KeepAlive meant: True is the default one, False and None are none at all."""
     if isinstance(value, KeepAlive):
         return value
+    if not isinstance(value, bool | None):  # a number would be taken for the idle time
+        raise TypeError(f"keep_alive is a KeepAlive, True, False or None, not {value!r}")
     return DEFAULT_KEEP_ALIVE if value else KeepAlive(enabled=False)
 
 
-def set_keep_alive(fd: FD, keep_alive: KeepAlive) -> None:
+def set_keep_alive(fd: SocketFD, keep_alive: KeepAlive) -> None:
     """Turn the probing of a silent peer on, with its times, or off."""
     fd.setsockopt(SOL_SOCKET, socket.SO_KEEPALIVE, int(keep_alive.enabled))
     if keep_alive.enabled:
@@ -55,37 +59,52 @@ def set_keep_alive(fd: FD, keep_alive: KeepAlive) -> None:
         fd.setsockopt(IPPROTO_TCP, socket.TCP_KEEPCNT, keep_alive.count)
 
 
-def set_no_delay(fd: FD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
+def set_no_delay(fd: SocketFD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
     """Send small writes at once (no Nagle's algorithm), or let the kernel gather them."""
     fd.setsockopt(IPPROTO_TCP, socket.TCP_NODELAY, int(enabled))
 
 
-def set_linger(fd: FD, seconds: int | None) -> None:
+def set_linger(fd: SocketFD, seconds: int | None) -> None:
     """Choose what close does with data not yet sent; see TCPConn.set_linger."""
-    value = _LINGER.pack(0, 0) if seconds is None else _LINGER.pack(1, seconds)
+    if seconds is None:
+        value = _LINGER.pack(0, 0)
+    else:
+        # The kernel would take a negative number for more than a century.
+        value = _LINGER.pack(1, _whole("a linger time is None or", seconds, "seconds"))
     fd.setsockopt(SOL_SOCKET, socket.SO_LINGER, value)
 
 
-def set_read_buffer(fd: FD, size: int) -> None:
+def set_read_buffer(fd: SocketFD, size: int) -> None:
     """Ask for a receive buffer of so many bytes; Linux doubles the number (socket(7))."""
-    fd.setsockopt(SOL_SOCKET, socket.SO_RCVBUF, size)
+    fd.setsockopt(SOL_SOCKET, socket.SO_RCVBUF, _whole("a buffer size is", size, "bytes"))
 
 
-def set_write_buffer(fd: FD, size: int) -> None:
+def set_write_buffer(fd: SocketFD, size: int) -> None:
     """Ask for a send buffer of so many bytes; Linux doubles the number (socket(7))."""
-    fd.setsockopt(SOL_SOCKET, socket.SO_SNDBUF, size)
+    fd.setsockopt(SOL_SOCKET, socket.SO_SNDBUF, _whole("a buffer size is", size, "bytes"))
 
 
-def set_reuse_addr(fd: FD) -> None:
+def set_reuse_addr(fd: SocketFD) -> None:
     """Let a listener have the port that connections of an earlier one still hold in TIME_WAIT."""
     fd.setsockopt(SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
-def set_reuse_port(fd: FD) -> None:
+def set_reuse_port(fd: SocketFD) -> None:
     """Let several sockets of one user listen on the same port; the kernel shares out the peers."""
     fd.setsockopt(SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
-def set_only_ipv6(fd: FD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
+def set_only_ipv6(fd: SocketFD, enabled: bool) -> None:  # noqa: FBT001 - the option's value
     """Keep an IPv6 socket to IPv6, or let it serve IPv4 peers as well."""
     fd.setsockopt(IPPROTO_IPV6, socket.IPV6_V6ONLY, int(enabled))
+
+
+def _whole(what: str, value: int, unit: str) -> int:
+    """Return a number that a C int can hold and that is not negative; or say what is wanted."""
+    try:
+        number = index(value)
+    except TypeError:
+        raise TypeError(f"{what} a whole number of {unit}, not {value!r}") from None
+    if not 0 <= number <= _MAX_INT:
+        raise ValueError(f"{what} a number of {unit} from 0 to {_MAX_INT}")
+    return number

@@ -3,10 +3,12 @@
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from netpoll._poll.fd import FD
+from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import sockopt
 from netpoll.net.addr import TCPAddr, decode
 from netpoll.net.conn import Conn
+from netpoll.net.limit import no_limit
 from netpoll.net.listener import Listener
 from netpoll.net.operror import wrap_error, wrapping
 from netpoll.net.sockopt import KeepAlive
@@ -73,7 +75,7 @@ class TCPListener(Listener):
 
     __slots__ = ("_addr", "_fd", "_network", "_shared")
 
-    def __init__(self, fd: FD, network: str, *, shared: bool) -> None:
+    def __init__(self, fd: ListenFD, network: str, *, shared: bool) -> None:
         """Take over a descriptor that listens; shared: its connections have its local address."""
         raw = fd.getsockname()
         self._fd = fd
@@ -89,11 +91,6 @@ class TCPListener(Listener):
     @property
     def local_addr(self) -> TCPAddr:
         """The address listened on, with the port that the kernel chose if it was given as 0."""
-        return self._addr
-
-    @property
-    def addr(self) -> TCPAddr:
-        """The same as local_addr."""
         return self._addr
 
     @property
@@ -129,12 +126,17 @@ class TCPListener(Listener):
     def set_deadline(self, when: float | None) -> None:
         """Let accept fail from that moment of time.monotonic() on; None for never."""
         with self._doing("set"):
-            self._fd.set_deadline(when)
+            try:
+                self._fd.set_deadline(when)
+            except (TypeError, OverflowError):
+                raise no_limit("deadline", when) from None
 
     def settimeout(self, seconds: float | None) -> None:
         """Let each accept fail after so long; None for never."""
-        with self._doing("set"):
+        try:
             self._fd.settimeout(seconds)
+        except (TypeError, OverflowError):
+            raise no_limit("timeout", seconds) from None
 
     def gettimeout(self) -> float | None:
         """Return what settimeout set."""
@@ -148,7 +150,7 @@ class TCPListener(Listener):
         return f"<TCPListener {self._network} {self._addr} {state}>"
 
 
-def _sockname(fd: FD) -> bytes:
+def _sockname(fd: SocketFD) -> bytes:
     """Return the local address of a connection just accepted, which is closed if that fails."""
     try:
         return fd.getsockname()

@@ -1,0 +1,18 @@
+"""StreamFD; see stream_fd.pyx."""
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+
+from netpoll._poll.socket_fd cimport SocketFD
+
+cdef class StreamFD(SocketFD):
+    cdef uint32_t last_read     # bytes the last read brought
+    cdef uint8_t drained        # the last read emptied the receive queue
+    cdef uint8_t drains         # a short read does so
+
+    cdef bint worth_trying(self) noexcept
+    cdef bint has_data(self) noexcept
+    cdef int wait_unasked(self, int64_t until) except -1
+    cdef Py_ssize_t recv_once(self, char *buffer, Py_ssize_t size) except -2
+
+cdef bytes read(StreamFD fd, Py_ssize_t size)
+cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1
+cdef Py_ssize_t write(StreamFD fd, object data) except -1

@@ -1,0 +1,334 @@
+"""StreamFD: read and write on a stream socket.
+
+Contract, besides FD's
+  * read(n) returns what is there, up to n bytes, and b"" at the end of the stream; write takes all or
+    raises with `bytes_written` set.
+  * After a short read the receive queue is empty, and the next read parks without asking the kernel: the
+    next edge wakes it. Not so once a hang-up, an error or urgent data was seen (PollDesc.hangup), nor on
+    a Unix socket, where a read stops short of data that came with other credentials or descriptors.
+  * No large buffer lies on the stack while a goroutine is parked: greenlet copies that stack.
+
+Source: go1.27 internal/poll/fd_unix.go (*FD).Read, Write, writev.go; recv(2), sendmsg(2), unix(7).
+"""
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from netpoll._poll.fd cimport check, fail_errno, lock, unlock
+from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
+from netpoll._runtime.raised cimport np_take_exception
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.syscalls cimport AF_INET, AF_INET6, MSG_NOSIGNAL, MSG_PEEK, iovec, kernel, msghdr
+from netpoll._runtime.wait cimport fail_poll
+
+cdef extern from "Python.h":
+    int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
+
+cdef enum:
+    WOULD_BLOCK = -1
+    MAX_VECTOR = 1024         # IOV_MAX
+    LARGE_READ = 8192         # from here on data is received straight into the object returned
+    MAX_RW = 1 << 30          # bytes of one system call, as in Go
+
+
+cdef class StreamFD(SocketFD):
+    """A stream socket, for any goroutine of any thread. A method that parks says so."""
+
+    cdef void set_family(self, int family) noexcept:
+        SocketFD.set_family(self, family)
+        self.drains = family == AF_INET or family == AF_INET6
+
+    # -- reading
+
+    cdef bint worth_trying(self) noexcept:
+        """False if a read is bound to find nothing: the last was short and no event came since."""
+        # Who must not wait for an event (a timeout of 0) has to ask the kernel.
+        if not self.drained or self.read_timeout == 1:
+            return True
+        return self.pd != NULL and (self.pd.rg == PD_READY or self.pd.hangup)
+
+    cdef int wait_unasked(self, int64_t until) except -1:
+        """Wait for data without having asked the kernel: what is there counts although the time is up."""
+        cdef int error = self.wait_for(MODE_READ, until)
+        # It may have come before the read began, with nobody looking at the poller since.
+        if not error or (error == POLL_TIMEOUT and self.has_data()):
+            return 0
+        return fail_poll(error)
+
+    cdef bint has_data(self) noexcept:
+        cdef char byte
+        return kernel.recv(self.sysfd, &byte, 1, MSG_PEEK) >= 0
+
+    cdef Py_ssize_t recv_once(self, char *buffer, Py_ssize_t size) except -2:
+        """Receive without waiting; WOULD_BLOCK if there is nothing."""
+        cdef Py_ssize_t got
+        if self.pd != NULL and self.pd.rg == PD_READY:
+            # Consumed before the call: an edge that comes from now on is a new one.
+            self.pd.rg = PD_NIL
+        while True:
+            got = kernel.recv(self.sysfd, buffer, min(size, <Py_ssize_t>MAX_RW), 0)
+            if got >= 0:
+                self.drained = 0 < got < size and self.drains
+                self.last_read = <uint32_t>got
+                return got
+            if errno == EAGAIN:
+                self.drained = False
+                return WOULD_BLOCK
+            if errno != EINTR:
+                fail_errno()
+
+    def read_bytes(self, Py_ssize_t size):
+        """Read up to `size` bytes, b"" at the end of the stream. Parks.
+
+        OSError, ClosedError, DeadlineExceeded, Cancelled.
+        """
+        return read(self, size)
+
+    def readinto(self, buffer):
+        """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
+        return readinto(self, buffer)
+
+    # -- writing
+
+    def write(self, data):
+        """Write all of a bytes-like object; return its length. Parks while the peer does not read.
+
+        OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`.
+        """
+        return write(self, data)
+
+    def writev(self, buffers):
+        """Write all of several bytes-like objects, gathered; return how many bytes. Parks."""
+        cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
+        cdef Py_ssize_t count = len(views)
+        cdef iovec *vector = <iovec *>malloc(max(1, count) * sizeof(iovec))
+        cdef Py_ssize_t total = 0
+        cdef Py_buffer *view
+        cdef Py_ssize_t i
+        if vector == NULL:
+            raise MemoryError("no memory for a vector of buffers")
+        try:
+            for i in range(count):
+                view = PyMemoryView_GET_BUFFER(views[i])
+                vector[i].iov_base = view.buf
+                vector[i].iov_len = view.len
+                total += view.len
+            send_vector(self, vector, count)
+            return total
+        finally:
+            free(vector)
+
+
+# ---- reading ---------------------------------------------------------------------------------
+# What can park has no `try`; see raised.pxd.
+
+cdef int unlock_and_raise(StreamFD fd, int mode) except -1:
+    """Give the lock back and let the exception that is set take its way."""
+    exception = np_take_exception()
+    unlock(fd, mode)
+    raise exception
+
+
+cdef bytes read(StreamFD fd, Py_ssize_t size):
+    """Read up to `size` bytes, b"" at the end of the stream.
+
+    Small reads go through the thread's scratch buffer. When the last one was large, the data is
+    received straight into the object that is returned, of at most twice that size, and never while
+    parked: an idle connection holds no buffer.
+    """
+    cdef int64_t until
+    cdef PyObject *raw
+    cdef bytes data
+    if size < 0:
+        raise ValueError("cannot read a negative number of bytes")
+    until = lock(fd, MODE_READ)
+    raw = read_quietly(fd, size, until)
+    if raw == NULL:
+        unlock_and_raise(fd, MODE_READ)
+    unlock(fd, MODE_READ)
+    data = <bytes>raw
+    Py_DECREF(data)
+    spend(get_scheduler())
+    return data
+
+
+cdef bytes read_locked(StreamFD fd, Py_ssize_t size, int64_t until):
+    cdef char *scratch
+    cdef Py_ssize_t got
+    if size > SCRATCH_SIZE or fd.last_read >= LARGE_READ:
+        return read_direct(fd, size, until)
+    # Nobody else can have used it: between the system call and the copy nothing parks.
+    scratch = get_scheduler().get_scratch()
+    got = recv_locked(fd, scratch, size, until)
+    return PyBytes_FromStringAndSize(scratch, got)
+
+
+cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
+    cdef Py_ssize_t room = min(size, max(2 * <Py_ssize_t>fd.last_read, <Py_ssize_t>SCRATCH_SIZE))
+    cdef bytes data
+    cdef PyObject *raw
+    cdef Py_ssize_t got
+    check(fd, MODE_READ)
+    if size == 0:
+        return b""
+    if not until:
+        until = fd.limit(MODE_READ)
+    if not fd.worth_trying():
+        fd.wait_unasked(until)
+    while True:
+        data = PyBytes_FromStringAndSize(NULL, room)
+        got = fd.recv_once(PyBytes_AS_STRING(data), room)
+        if got != WOULD_BLOCK:
+            break
+        data = None
+        fd.wait(MODE_READ, until)
+    raw = <PyObject *>data
+    Py_INCREF(data)
+    data = None      # _PyBytes_Resize wants the only reference
+    _PyBytes_Resize(&raw, got)
+    data = <bytes>raw
+    Py_DECREF(data)
+    return data
+
+
+cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1:
+    """Receive into a writable buffer, which stays where it is while the goroutine is parked."""
+    cdef Py_buffer view
+    cdef Py_ssize_t got
+    PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+    try:
+        got = recv(fd, <char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+    spend(get_scheduler())
+    return got
+
+
+cdef Py_ssize_t recv(StreamFD fd, char *buffer, Py_ssize_t size) except -1:
+    cdef int64_t until = lock(fd, MODE_READ)
+    cdef Py_ssize_t got = recv_quietly(fd, buffer, size, until)
+    if got < 0:
+        unlock_and_raise(fd, MODE_READ)
+    unlock(fd, MODE_READ)
+    return got
+
+
+cdef Py_ssize_t recv_locked(StreamFD fd, char *buffer, Py_ssize_t size, int64_t until) except -1:
+    cdef Py_ssize_t got
+    check(fd, MODE_READ)
+    if size == 0:
+        return 0
+    if not fd.worth_trying():
+        if not until:
+            until = fd.limit(MODE_READ)
+        fd.wait_unasked(until)
+    while True:
+        got = fd.recv_once(buffer, size)
+        if got != WOULD_BLOCK:
+            return got
+        if not until:
+            until = fd.limit(MODE_READ)
+        fd.wait(MODE_READ, until)
+
+
+ctypedef PyObject *(*read_fn)(StreamFD fd, Py_ssize_t size, int64_t until) noexcept
+ctypedef Py_ssize_t (*recv_fn)(StreamFD fd, char *buffer, Py_ssize_t size, int64_t until) noexcept
+cdef read_fn read_quietly = <read_fn><void *>read_locked
+cdef recv_fn recv_quietly = <recv_fn><void *>recv_locked
+
+
+# ---- writing ---------------------------------------------------------------------------------
+
+cdef int count_and_raise(Py_ssize_t done) except -1:
+    """Let the exception that is set take its way, with the number of bytes that the kernel took."""
+    exception = np_take_exception()
+    exception.bytes_written = done
+    raise exception
+
+
+cdef Py_ssize_t write(StreamFD fd, object data) except -1:
+    """Send all of a bytes-like object, or raise with `bytes_written` set; return its length."""
+    cdef Py_buffer view
+    if isinstance(data, bytes):
+        return send(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return send(fd, <const char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef Py_ssize_t send(StreamFD fd, const char *data, Py_ssize_t size) except -1:
+    cdef iovec vector
+    vector.iov_base = <char *>data
+    vector.iov_len = size
+    send_vector(fd, &vector, 1)
+    return size
+
+
+cdef int send_vector(StreamFD fd, iovec *vector, Py_ssize_t count) except -1:
+    """Send several pieces, or raise with `bytes_written` set."""
+    cdef Py_ssize_t done = 0
+    if send_quietly(fd, vector, count, &done) < 0:
+        count_and_raise(done)
+    return spend(get_scheduler())
+
+
+cdef int send_all(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done) except -1:
+    cdef int64_t until = lock(fd, MODE_WRITE)
+    if send_locked_quietly(fd, vector, count, until, done) < 0:
+        unlock_and_raise(fd, MODE_WRITE)
+    unlock(fd, MODE_WRITE)
+    return 0
+
+
+cdef int send_locked(StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until, Py_ssize_t *done) except -1:
+    cdef Py_ssize_t sent
+    check(fd, MODE_WRITE)
+    while True:
+        while count and vector.iov_len == 0:
+            vector += 1
+            count -= 1
+        if count == 0:
+            return 0
+        sent = send_once(fd.sysfd, vector, count)
+        if sent >= 0:
+            done[0] += sent
+            while count and <size_t>sent >= vector.iov_len:
+                sent -= vector.iov_len
+                vector += 1
+                count -= 1
+            if count:
+                vector.iov_base = <char *>vector.iov_base + sent
+                vector.iov_len -= sent
+        elif errno == EAGAIN:
+            if not until:
+                until = fd.limit(MODE_WRITE)
+            fd.wait(MODE_WRITE, until)
+        elif errno != EINTR:
+            fail_errno()
+
+
+cdef ssize_t send_once(int sysfd, iovec *vector, Py_ssize_t count) noexcept:
+    """One system call. Several pieces not by writev(2), which knows no MSG_NOSIGNAL."""
+    cdef msghdr message
+    if count == 1:
+        return kernel.send(sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_RW), MSG_NOSIGNAL)
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = vector
+    message.msg_iovlen = min(count, <Py_ssize_t>MAX_VECTOR)
+    return kernel.sendmsg(sysfd, &message, MSG_NOSIGNAL)
+
+
+ctypedef int (*send_fn)(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done) noexcept
+ctypedef int (*send_locked_fn)(
+    StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until, Py_ssize_t *done
+) noexcept
+cdef send_fn send_quietly = <send_fn><void *>send_all
+cdef send_locked_fn send_locked_quietly = <send_locked_fn><void *>send_locked

@@ -1,0 +1,244 @@
+"""Goroutine: what users hold of a goroutine, and the functions that make, name and yield one.
+
+Source: go1.27 runtime/proc.go newproc, Gosched, runtime/time.go timeSleep.
+"""
+cimport cython
+from cpython.contextvars cimport PyContext_CopyCurrent
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport int64_t
+
+import sys
+from types import GenericAlias
+
+from netpoll._runtime import report
+from netpoll._runtime.clock cimport after, moment, nanoseconds
+from netpoll._runtime.g cimport (
+    G,
+    G_DEAD,
+    G_NEW,
+    G_RUNNING,
+    WAKE_CANCEL,
+    failed,
+    make_runnable,
+    name_of,
+    push,
+    state_of,
+)
+from netpoll._runtime.greenlet cimport PyGreenlet_GetCurrent, PyGreenlet_Import
+from netpoll._runtime.scheduler cimport Scheduler, current_g, enqueue_runnable, get_scheduler
+from netpoll._runtime.wait cimport sleep_until, wait_queue
+from netpoll._runtime.waitq cimport Waiter, enqueue
+from netpoll._runtime.worker cimport new_spawner
+from netpoll.errors import Cancelled, GoroutineCancelled
+
+PyGreenlet_Import()
+
+cdef extern from "Python.h":
+    ctypedef struct PyFrameObject:
+        pass
+    ctypedef struct PyCodeObject:
+        pass
+    PyFrameObject *PyEval_GetFrame()
+    PyCodeObject *PyFrame_GetCode(PyFrameObject *frame)
+    int PyFrame_GetLasti(PyFrameObject *frame)
+    int PyCode_Addr2Line(PyCodeObject *code, int byte_offset)
+
+
+@cython.final
+cdef class Goroutine(G):
+    """A function running concurrently with others on its thread. Made by `go`.
+
+    `join`, `cancel` and the properties may be used from any thread.
+    """
+
+    def __init__(self):
+        """Raise TypeError: a goroutine is made by `go`."""
+        raise TypeError("a Goroutine is made by go()")
+
+    # For type checkers: a Goroutine[T] is one whose join returns a T.
+    __class_getitem__ = classmethod(GenericAlias)
+
+    def __del__(self):
+        if failed(self) and not self.joined:
+            self.joined = True
+            report.unhandled(self, self.exception)
+
+    def __repr__(self):
+        return f"<Goroutine {name_of(self)} {state_of(self)}>"
+
+    @property
+    def name(self):
+        """The function's name and the id, unless set."""
+        return name_of(self)
+
+    @name.setter
+    def name(self, str value not None):
+        self.given_name = value
+
+    @property
+    def done(self):
+        """True once the function has ended, in whatever way."""
+        return (<G>self).state == G_DEAD
+
+    @property
+    def state(self):
+        """In words: new, runnable, running, "waiting: <what for>", done."""
+        return state_of(self)
+
+    @property
+    def cancelled(self):
+        """True once `cancel` was called, whether or not the goroutine has heard of it."""
+        return bool((<G>self).cancelled)
+
+    @property
+    def origin(self):
+        """Where `go` was called: (file name, line), or None where that is not Python."""
+        if self.origin_code is None:
+            return None
+        return (self.origin_code.co_filename, PyCode_Addr2Line(<PyCodeObject *>self.origin_code, self.origin_lasti))
+
+    @property
+    def stack(self):
+        """The topmost Python frame of a parked goroutine, None if it has none."""
+        cdef G g = self
+        cdef PyObject *here
+        if g.greenlet == NULL or g.state == G_RUNNING:
+            return None
+        here = <PyObject *>PyGreenlet_GetCurrent()
+        if here != NULL:
+            Py_DECREF(<object>here)
+        if here == g.greenlet:      # it looks for work for the others
+            return sys._getframe()
+        return (<object>g.greenlet).gr_frame
+
+    def join(self, timeout=None):
+        """Wait for the end; return the function's result or raise its exception.
+
+        Parks, for at most `timeout` seconds: TimeoutError after that. GoroutineCancelled if the
+        goroutine ended by its cancellation. RuntimeError when a goroutine joins itself. Any thread.
+        `done` tells a timeout of the join from one that the function itself raised.
+        """
+        cdef Scheduler s = get_scheduler()
+        cdef G target = self
+        cdef int64_t until = moment(timeout)
+        if target.state != G_DEAD and not wait_for_end(s, target, until):
+            raise TimeoutError(f"{self.name} is still running after {timeout} s")
+        target.joined = True
+        if target.exception is None:
+            return target.result
+        if target.cancelled and isinstance(target.exception, Cancelled):
+            raise GoroutineCancelled(f"{self.name} was cancelled") from target.exception
+        raise target.exception
+
+    def cancel(self):
+        """Make each further park of this goroutine raise Cancelled, the present one at once.
+
+        One that has not begun never will. Does not park; nothing happens to one that is done. Any
+        thread.
+        """
+        cdef G g = self
+        if g.state == G_DEAD or g.cancelled:
+            return
+        g.cancelled = True
+        if not g.shield and make_runnable(<void *>g, WAKE_CANCEL):
+            enqueue_runnable(<void *>g, False)
+
+
+cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
+    cdef G g = current_g(s)
+    cdef bint elsewhere = target.scheduler is not s
+    if g is target:
+        raise RuntimeError("a goroutine cannot join itself")
+    s.check_pending(g)
+    g.reason = "join"
+    cdef Waiter *waiter = enqueue(&target.joiners, <void *>g)
+    s.outside += elsewhere
+    try:
+        return wait_queue(s, waiter, g, until)
+    finally:
+        s.outside -= elsewhere
+
+
+# ---- making one ------------------------------------------------------------------------------
+
+cdef G new_goroutine(Scheduler s, object fn, tuple args, dict kwargs):
+    """Make a goroutine and put it at the end of the run queue."""
+    cdef G g = Goroutine.__new__(Goroutine)
+    g.fn = fn
+    g.args = args
+    g.kwargs = kwargs
+    g.context = PyContext_CopyCurrent()
+    g.state = G_NEW
+    g.cancelled = s.draining     # who is started by one that is ending is to end as well
+    s.link(g)
+    note_origin(g)
+    push(&s.runq, <void *>g)
+    return g
+
+
+def adopt_current(Scheduler s not None):
+    """Make what runs on this thread now the main goroutine of its new scheduler."""
+    cdef G g = Goroutine.__new__(Goroutine)
+    cdef PyObject *here = <PyObject *>PyGreenlet_GetCurrent()
+    if here == NULL:
+        raise RuntimeError("greenlet is being finalized")
+    g.greenlet = here
+    g.given_name = "main"
+    g.state = G_RUNNING
+    s.link(g)
+    s.main = s.current = <void *>g
+    s.spawner = new_spawner(here)
+
+
+cdef void note_origin(G g) noexcept:
+    """Remember where `go` was called; the line is worked out only when somebody asks."""
+    cdef PyFrameObject *frame = PyEval_GetFrame()
+    cdef PyCodeObject *code
+    if frame == NULL:
+        return
+    code = PyFrame_GetCode(frame)
+    g.origin_code = <object>code
+    Py_DECREF(<object>code)
+    g.origin_lasti = PyFrame_GetLasti(frame)
+
+
+def go(fn, /, *args, **kwargs):
+    """Start `fn(*args, **kwargs)` as a goroutine of this thread and return it at once.
+
+    It begins when the caller parks or yields, after those started before it, in a copy of the
+    caller's contextvars context. Does not park. What it raises goes to whoever joins it, or to
+    `excepthook`.
+
+    Source: go1.27 runtime/proc.go newproc.
+    """
+    if not callable(fn):
+        raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
+    return new_goroutine(get_scheduler(), fn, args, kwargs)
+
+
+def current():
+    """Return the calling goroutine; a thread that never started one is its own main goroutine."""
+    return current_g(get_scheduler())
+
+
+def gosched():
+    """Let every goroutine that can run, run; then go on. Raises Cancelled like a park.
+
+    Source: go1.27 runtime/proc.go Gosched.
+    """
+    cdef Scheduler s = get_scheduler()
+    cdef G g = current_g(s)
+    if g.cancelled or g.interrupt is not None:
+        s.check_pending(g)
+    s.yield_(g)
+
+
+def sleep(double seconds):
+    """Park for `seconds`, never less; zero or less only yields. ValueError for a NaN."""
+    if seconds != seconds:
+        raise ValueError("cannot sleep for NaN seconds")
+    if seconds <= 0:
+        gosched()
+    else:
+        sleep_until(get_scheduler(), after(nanoseconds(seconds)))

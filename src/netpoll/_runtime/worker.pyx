@@ -1,0 +1,203 @@
+"""Workers: the greenlets that goroutines run on, one goroutine after the other.
+
+    a worker    its goroutine   next
+    begun       assigned        runs it (serve)
+    running     the current     its function ends: takes the next one that has no stack yet, or goes idle
+    idle        none            switched to with a new goroutine assigned; above MAX_IDLE it ends instead
+
+A new goroutine begins in an idle worker, or in one that the spawner makes: the spawner sits at the
+bottom of the stack. A greenlet begun on the stack of whoever happened to park would lie below that one,
+the next below it, and ten thousand of them would use up the C stack.
+
+Source: go1.27 runtime/proc.go goexit0, gfget (dead goroutines are kept for the next ones).
+"""
+from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+
+import weakref
+from inspect import iscoroutinefunction
+
+from netpoll._runtime import report
+from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, failed, name_of
+from netpoll._runtime.greenlet cimport (
+    PyGreenlet,
+    PyGreenlet_Import,
+    PyGreenlet_New,
+    PyGreenlet_SetParent,
+    PyGreenlet_Switch,
+)
+from netpoll._runtime.raised cimport np_pass_on, np_take_exception
+from netpoll._runtime.scheduler cimport Scheduler, ready, ready_all, scheduler_or_none
+from netpoll.errors import Cancelled
+
+PyGreenlet_Import()
+
+cdef extern from "datastack.h":
+    void np_datastack_setup()
+    void np_datastack_begin()
+
+np_datastack_setup()
+
+cdef extern from "outermost.h":
+    int np_outermost(int (*body)() except -1) except -1
+
+cdef extern from "Python.h":
+    PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs)
+    Py_ssize_t Py_REFCNT(PyObject *o)
+    bint PyCoro_CheckExact(object o)
+
+cdef enum:
+    MAX_IDLE = 1024       # greenlets kept for reuse, some 2 KiB each
+
+
+# ---- one goroutine ---------------------------------------------------------------------------
+
+cdef void execute(Scheduler s, void *which):
+    """Run the function of a goroutine, here and now, on the greenlet that is its own."""
+    cdef G g = <G>which
+    cdef PyObject *result = NULL
+    if g.cancelled:
+        g.exception = Cancelled(f"{name_of(g)} was cancelled before it began")
+    else:
+        PyContext_Enter(g.context)
+        result = PyObject_Call(<PyObject *>g.fn, <PyObject *>g.args, <PyObject *>g.kwargs)
+        if result == NULL:
+            g.exception = np_take_exception()
+        elif PyCoro_CheckExact(<object>result) and iscoroutinefunction(g.fn):
+            g.exception = refuse(g, result)
+        else:
+            g.result = <object>result
+            Py_DECREF(<object>result)
+        PyContext_Exit(g.context)
+    finish(s, g)
+
+
+cdef object refuse(G g, PyObject *coroutine):
+    """Return the error of a function that was `async def`: its body has not begun, and will not."""
+    unstarted = <object>coroutine
+    Py_DECREF(unstarted)
+    unstarted.close()
+    return TypeError(
+        "go() needs a plain function, not one made by `async def`: in netpoll whatever waits is simply called"
+    )
+
+
+cdef void finish(Scheduler s, G g):
+    """Hand over the outcome of a goroutine and forget it. Still in its own name: a finalizer may park."""
+    # One reference is the list's of all goroutines, one the caller's.
+    cdef bint held = Py_REFCNT(<PyObject *>g) > 2
+    if <void *>g == s.main:
+        # This process was forked by a goroutine that was not main, and that one has ended.
+        from netpoll._runtime import lifecycle
+        lifecycle.end_child(g, g.exception)
+    if failed(g):
+        if g.joiners.first == NULL and not g.joined:
+            if held:
+                s.unjoined.append(weakref.ref(g, s.unjoined.remove))
+            else:
+                g.joined = True
+                report.unhandled(g, g.exception)
+                held = Py_REFCNT(<PyObject *>g) > 2     # by whom the hook gave it to
+    if held and g.given_name is None:
+        g.given_name = name_of(g)
+    # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
+    g.fn = g.args = g.kwargs = g.context = None
+    if not held:
+        g.result = g.exception = None
+    g.state = G_DEAD
+    s.timers.remove(&g.timer)
+    if g.joiners.first != NULL:
+        g.joined = True
+        ready_all(&g.joiners)
+    if s.draining and s.live <= 2:
+        ready(s.main)
+    g.greenlet = NULL   # the worker's again
+    s.current = NULL
+    s.unlink(g)
+
+
+cdef void start_failed(Scheduler s) noexcept:
+    """No memory for a greenlet: the goroutine ends without having begun."""
+    cdef G g = <G>s.assigned
+    cdef void *next_g
+    try:
+        g.exception = np_take_exception()
+        finish(s, g)
+    except BaseException as exception:
+        s.interrupt_main(exception)
+    next_g = s.find_runnable()
+    if (<G>next_g).greenlet == NULL:
+        s.assigned = next_g
+        s.current = next_g
+        (<G>next_g).state = G_RUNNING
+        return
+    try:
+        s.switch_to(next_g)
+    except BaseException as exception:
+        s.interrupt_main(exception)
+
+
+# ---- greenlets -------------------------------------------------------------------------------
+
+def worker_body():
+    """Run goroutines, one after the other, on one greenlet."""
+    np_outermost(serve)
+
+
+cdef int serve() except -1:
+    cdef Scheduler s = scheduler_or_none()
+    cdef void *g = s.assigned
+    cdef PyObject *here
+    np_datastack_begin()
+    while True:
+        s.assigned = NULL
+        here = (<G>g).greenlet
+        execute(s, g)    # `g` may be freed now
+        if s.closed:
+            return 0
+        g = s.find_runnable()
+        if (<G>g).greenlet == NULL:
+            (<G>g).greenlet = here
+            (<G>g).state = G_RUNNING
+            s.current = g
+            continue
+        if len(s.idle) >= MAX_IDLE:
+            # The end of a greenlet is a switch to its parent.
+            (<G>g).state = G_RUNNING
+            s.current = g
+            PyGreenlet_SetParent(<PyGreenlet *>here, <PyGreenlet *>(<G>g).greenlet)
+            Py_DECREF(<object>here)
+            return 0
+        s.idle.append(<object>here)
+        Py_DECREF(<object>here)
+        s.switch_to(g)
+        while s.assigned == NULL:
+            # A greenlet of the program's own has ended, and this one was its parent.
+            s.switch_to(s.current)
+        g = s.assigned
+
+
+def spawner_body():
+    """Make greenlets, each begun from here, at the bottom of the stack."""
+    cdef Scheduler s = scheduler_or_none()
+    cdef PyObject *worker
+    cdef PyObject *outcome
+    while True:
+        worker = <PyObject *>PyGreenlet_New(<PyObject *>worker_body, NULL)
+        if worker == NULL:
+            start_failed(s)
+            continue
+        (<G>s.assigned).greenlet = worker
+        outcome = PyGreenlet_Switch(<PyGreenlet *>worker, NULL, NULL)
+        if outcome == NULL:
+            np_pass_on()    # GreenletExit: the scheduler has ended
+        Py_DECREF(<object>outcome)
+
+
+cdef PyObject *new_spawner(PyObject *main) except NULL:
+    """Return a new spawner below `main`, the greenlet that a thread began with."""
+    cdef PyObject *spawner = <PyObject *>PyGreenlet_New(<PyObject *>spawner_body, <PyGreenlet *>main)
+    if spawner == NULL:
+        raise MemoryError("no memory for a stack")
+    return spawner

@@ -1,0 +1,161 @@
+"""fork: the parent does not notice, and goes on with all that it had."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from netpoll import blocking, current, go, lowlevel, net, sleep
+from tests.running import in_run, pair, parked
+from tests.runtime.children import Child, everything, in_child, no_warning
+
+pytestmark = no_warning
+
+
+@contextmanager
+def echo_service(connections: int) -> Iterator[list[net.Conn]]:
+    """Serve echo to that many connections, each with a goroutine parked in read."""
+
+    def echo(conn: net.Conn) -> None:
+        with conn:
+            while data := conn.read():
+                conn.write(data)
+
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        conns: list[net.Conn] = []
+        serving = []
+        for _ in range(connections):
+            conns.append(net.dial("tcp", str(listener.local_addr)))
+            serving.append(parked(go(echo, listener.accept())))
+        try:
+            yield conns
+        finally:
+            for conn in conns:
+                conn.close()
+            for each in serving:
+                each.join()
+
+
+def assert_echoes(conns: list[net.Conn]) -> None:
+    for conn in conns:
+        conn.write(b"hello")
+        assert conn.read(5) == b"hello"
+
+
+@in_run
+def test_the_parent_goes_on_serving() -> None:
+    with echo_service(20) as conns:
+        assert_echoes(conns)
+        for fork in (in_child, lambda fn: go(in_child, fn).join()):
+            assert fork(everything) == "'all well'"
+            assert_echoes(conns)
+
+
+@in_run
+def test_a_child_that_closes_the_parent_s_connections_does_not_disturb_it() -> None:
+    with echo_service(5) as conns:
+
+        def child() -> None:
+            for conn in conns:
+                conn.close()
+
+        assert in_child(child) == "None"
+        assert_echoes(conns)
+
+
+@in_run
+def test_a_child_may_use_a_connection_of_the_parent() -> None:
+    with pair() as (one, two):
+        reader = parked(go(one.read_bytes, 10))
+
+        def child() -> bytes:
+            two.write(b"from the child")
+            return b"written"
+
+        assert in_child(child) == "b'written'"
+        assert reader.join() == b"from the "[:10] + b"c"
+        assert in_child(lambda: two.write(b"x")) == "1"
+        # Parked there, on a descriptor that the parent's poller knows as well.
+        assert one.read_bytes(100) == b"hildx"
+
+        def read_in_child() -> bytes:
+            go(two.write, b"y")
+            return one.read_bytes(10)
+
+        assert in_child(read_in_child) == "b'y'"
+        reader = parked(go(one.read_bytes, 10))
+        two.write(b"z")
+        assert reader.join() == b"z"
+
+
+@in_run
+def test_a_child_that_lives_on_does_not_take_the_parent_s_events() -> None:
+    with pair() as (one, two), pair() as (stay, leave):
+
+        def child() -> bytes:
+            parked(go(sleep, 60))
+            return stay.read_bytes(1)
+
+        living = Child(child)
+        for _ in range(50):
+            reader = parked(go(one.read_bytes, 1))
+            two.write(b"x")
+            assert reader.join() == b"x"
+        leave.write(b"!")
+        assert living.says() == "b'!'"
+
+
+@in_run
+def test_the_parent_still_hears_other_threads() -> None:
+    sleep(0.0001)
+    for _ in range(3):
+        in_child(everything)
+        waiter = parked(go(lowlevel.park))
+        blocking(lowlevel.ready, waiter)
+        waiter.join()
+
+
+@in_run
+def test_the_parent_still_hears_signals() -> None:
+    main = current()
+    before = signal.signal(signal.SIGUSR1, lambda *_: lowlevel.ready(main))
+    try:
+        sleep(0.0001)
+        in_child(everything)
+        go(in_child, everything).join()
+
+        def interrupt() -> None:
+            while not main.state.startswith("waiting"):
+                pass
+            # To this thread: only the wake-up descriptor breaks the poll of the other then.
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+        caller = threading.Thread(target=interrupt)
+        caller.start()
+        assert lowlevel.park(5) is True
+        caller.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@in_run
+def test_calls_on_threads_survive_a_fork_on_both_sides() -> None:
+    reading, writing = os.pipe()
+    waiting = parked(go(blocking, os.read, reading, 1))
+    assert in_child(lambda: [blocking(lambda: 2) for _ in range(3)]) == "[2, 2, 2]"
+    os.write(writing, b"x")
+    assert waiting.join() == b"x"
+    os.close(reading)
+    os.close(writing)
+
+
+@in_run
+def test_deadlines_hold_on_both_sides() -> None:
+    with pair() as (one, _):
+        one.settimeout(0.005)
+        assert "DeadlineExceeded" in in_child(lambda: one.read_bytes(1))
+        with pytest.raises(TimeoutError):
+            one.read_bytes(1)
