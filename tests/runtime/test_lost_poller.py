@@ -170,13 +170,17 @@ def test_after_all_descriptors_were_closed_it_goes_on() -> None:
     fd.close()
 
 
+@pytest.mark.parametrize("pause", [0, 0.02])  # the signal gate is set anew after 0.01
 @in_run
-def test_whoever_has_the_numbers_that_were_closed_keeps_them(canaries: list[int]) -> None:
+def test_whoever_has_the_numbers_that_were_closed_keeps_them(
+    canaries: list[int], pause: float
+) -> None:
     before = set(open_descriptors())
     for _ in range(3):
         assert_all_works()
         close_all_since(before)
         take_numbers(canaries, 10)
+        time.sleep(pause)
         before.update(canaries)
         with pytest.raises(OSError):
             sleep(10)

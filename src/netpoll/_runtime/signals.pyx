@@ -4,6 +4,7 @@ Source: trio _core/_wakeup_socketpair.py (a wake-up descriptor, and passing on t
 """
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_WriteUnraisable
+from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
 
 import os
@@ -59,6 +60,9 @@ cdef class SignalGate:
         return 0
 
     cdef int install(self) except -1:
+        if os.fstat(self.write_end).st_ino != self.inode:
+            # Closed behind our back: the signals' numbers would be written into a stranger's file.
+            raise OSError(EBADF, os.strerror(EBADF))
         cdef int earlier = signal.set_wakeup_fd(self.write_end, warn_on_full_buffer=False)
         if earlier != self.write_end:
             self.other = earlier
