@@ -44,6 +44,7 @@ cdef enum:
 cdef class G:
     cdef void *next             # on a GList
     cdef PyObject *greenlet     # its stack; owned, NULL before the first switch and after the end
+    cdef void *stack_root       # np_stack_root of that greenlet, or NULL: not known yet
     cdef uint8_t state
     cdef uint8_t wake
     cdef uint8_t cancelled      # each further park raises

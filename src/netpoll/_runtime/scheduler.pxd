@@ -44,7 +44,6 @@ cdef class Scheduler:
 
     cdef void *find_runnable(self) noexcept
     cdef int block_in_poll(self, int64_t delay) noexcept
-    cdef int park_elsewhere(self, G g, PyObject *here) except -1
     cdef int interrupt_later(self, G g) except -1
     cdef int link(self, G g) except -1
     cdef bint take_inbound(self) noexcept
@@ -70,6 +69,8 @@ cdef G current_g(Scheduler s)
 cdef void detach(Scheduler s) noexcept
 cdef void enqueue_runnable(void *g, bint at_once) noexcept
 cdef int park(Scheduler s, G g) except -1
+cdef int park_unsure(Scheduler s, G g) except -1
+cdef int park_here(Scheduler s, G g) except -1
 cdef void ready(void *g) noexcept
 cdef void ready_list(GList *more) noexcept
 cdef void ready_all(WaitQ *queue) noexcept

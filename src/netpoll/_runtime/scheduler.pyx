@@ -67,6 +67,9 @@ cdef extern from *:
     """
     void *np_scheduler
 
+cdef extern from "stackroot.h":
+    void *np_stack_root()
+
 cdef enum:
     SLICE = 128           # tokio's number
     FAIRNESS_TICKS = 61   # Go's number
@@ -357,19 +360,6 @@ cdef class Scheduler:
         Py_DECREF(<object>outcome)
         return 0
 
-    cdef int park_elsewhere(self, G g, PyObject *here) except -1:
-        """Park from a greenlet that the goroutine's own code made: that one is switched back to."""
-        cdef PyObject *own = g.greenlet
-        if here == NULL:
-            g.state = G_RUNNING
-            raise RuntimeError("cannot park: the interpreter is ending")
-        g.greenlet = here
-        try:
-            return park(self, g)
-        finally:
-            g.greenlet = own
-            Py_DECREF(<object>here)
-
     cdef int interrupt_later(self, G g) except -1:
         """Main has what it waited for and a Ctrl-C as well: let it have both, one after the other."""
         if isinstance(g.interrupt, KeyboardInterrupt) and self.owns_signals:
@@ -467,11 +457,34 @@ cdef class Scheduler:
 
 cdef int park(Scheduler s, G g) except -1:
     """Give the thread to somebody else until `g`, which is WAITING or on a queue, is made ready."""
-    cdef void *next_g
+    cdef void *root = np_stack_root()
+    if root == g.stack_root and root != NULL:
+        return park_here(s, g)
+    return park_unsure(s, g)
+
+
+cdef int park_unsure(Scheduler s, G g) except -1:
+    """Park, perhaps from a greenlet that the goroutine's own code made: that one is switched back to."""
+    cdef PyObject *own = g.greenlet
     cdef PyObject *here = <PyObject *>PyGreenlet_GetCurrent()
-    if here != g.greenlet:
-        return s.park_elsewhere(g, here)
-    Py_DECREF(<object>here)
+    if here == NULL:
+        g.state = G_RUNNING
+        raise RuntimeError("cannot park: the interpreter is ending")
+    if here == own:
+        Py_DECREF(<object>here)
+        g.stack_root = np_stack_root()
+        return park_here(s, g)
+    g.greenlet = here
+    try:
+        return park_here(s, g)
+    finally:
+        g.greenlet = own
+        Py_DECREF(<object>here)
+
+
+cdef int park_here(Scheduler s, G g) except -1:
+    """Park; the greenlet that runs is `g.greenlet`."""
+    cdef void *next_g
     if s.closed:
         g.state = G_RUNNING
         raise RuntimeError("cannot park: the scheduler of this thread has ended")

@@ -39,6 +39,9 @@ cdef extern from "datastack.h":
 
 np_datastack_setup()
 
+cdef extern from "stackroot.h":
+    void *np_stack_root()
+
 cdef extern from "outermost.h":
     int np_outermost(int (*body)() except -1) except -1
 
@@ -153,6 +156,7 @@ cdef int serve() except -1:
     while True:
         s.assigned = NULL
         here = (<G>g).greenlet
+        (<G>g).stack_root = np_stack_root()
         execute(s, g)    # `g` may be freed now
         if s.closed:
             return 0
