@@ -27,7 +27,7 @@ class Options:
     rounds: int | None
     seconds: float | None
     seed: int | None
-    far: bool
+    near: bool
     show: Path | None
 
     @property
@@ -35,7 +35,7 @@ class Options:
         """Tell whether everything is measured as it should be."""
         return (
             self.scenarios == SCENARIOS
-            and not (self.quick or self.chosen or self.contenders or self.far)
+            and not (self.quick or self.chosen or self.contenders or self.near)
             and self.rounds is None
             and self.seconds is None
         )
@@ -53,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         rounds=args.rounds,
         seconds=args.seconds,
         seed=args.seed,
-        far=args.far,
+        near=args.near,
         show=args.show,
     )
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=_count, metavar="N", help="how often each is measured")
     add("--seconds", type=_seconds, metavar="S", help="how long each sample takes")
     add("--seed", type=int, metavar="N", help="makes the order the same again")
-    add("--far", action="store_true", help="measure while the cores are far apart, if they move")
+    add("--near", action="store_true", help="measure while the cores are near, if they move")
     add("--show", type=Path, metavar="FILE", help="measure nothing, show these results")
     return parser
 

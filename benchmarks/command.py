@@ -19,7 +19,7 @@ from benchmarks.measuring import Measuring
 from benchmarks.neighbours import Neighbours
 from benchmarks.results import Results, load, merged_latencies, save
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.steadiness import Steadiness
+from benchmarks.steadiness import FEW, MANY, Steadiness
 
 _DETAILED = 3
 """So many cells of a scenario are shown with all their figures; of more, the chief figure only."""
@@ -61,8 +61,8 @@ def measure(options: Options) -> Results:
     for name, reason in skipped.items():
         terminal.say(f"skipped: {name}, {reason}")
     cores = choose()
-    steady = Steadiness(partial(read_yardstick, programs, cores), pace.patience, options.far)
-    steady.begin()
+    steady = Steadiness(partial(read_yardstick, programs, cores), pace.patience, options.near)
+    steady.begin(FEW if options.quick else MANY)
     measuring = Measuring(Bench(programs, cores, pace, steady))
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     about = _run(options, measuring, contenders, seed)
@@ -79,6 +79,7 @@ def _run(
     work = {
         scenario: scenario.cells(quick=options.quick, chosen=options.chosen)
         for scenario in options.scenarios
+        if scenario.possible(measuring.bench)
     }
     rounds = list(plan.rounds(work, contenders, pace.rounds, random.Random(seed)))  # noqa: S311 - an order
     neighbours, began = Neighbours(), time.monotonic()
@@ -94,7 +95,8 @@ def _run(
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "quick": options.quick,
-        "far": options.far,
+        "near": options.near,
+        "moves": steady.moves,
         "pace": asdict(pace),
         "seed": seed,
         "minutes": round((time.monotonic() - began) / 60, 1),

@@ -60,8 +60,11 @@ def conditions(results: Results) -> list[str]:
         f"a send and a receive over loopback: {yardstick['kernel_ns']} ns",
         f"a cache line from core to core and back: {yardstick['crossing_ns']} ns",
     ]
-    if about["far"]:
-        lines.append("measured while the two cores were far apart")
+    if about["moves"]:
+        lines.append(
+            "the two cores come to lie now next to each other, now far apart; measured while they "
+            f"were {'next to each other' if about['near'] else 'far apart'}"
+        )
     if about["one_core"]:
         lines.append("client and server shared one core: compare nothing but processor time")
     if about["quick"]:

@@ -79,6 +79,7 @@ class Scenario:
     reference: the contender to which the ratios of the first figure are.
     figures: the first one is the chief one.
     applies: tells whether a contender can be measured in a cell at all.
+    possible: tells whether the scenario can be measured on this machine.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Scenario:
     figures: tuple[Figure, ...]
     measure: Callable[[Cell, Contender, Bench], Sample]
     applies: Callable[[Cell, Contender], bool] = lambda _cell, _contender: True
+    possible: Callable[[Bench], bool] = lambda _bench: True
 
     @property
     def chief(self) -> Figure:

@@ -3,13 +3,14 @@
 A virtual machine's processors wander over those of the host. When the two we use come to lie far
 apart, all that one sends to the other costs a multiple, and when they lie together again, it does
 not. So native/yardstick.c takes a reading before each sample and behind it. A sample is steady if
-both are ordinary: near the lowest quarter of all readings or, of the way from core to core and if
-that is asked for, near the highest.
+both are ordinary: the kernel near the lowest quarter of all readings, the way from core to core
+near the highest quarter. The cores of a server and its client are apart as a rule; where the two
+share caches, the kernel's part of a request shrinks to a third, and the rest weighs as much more.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import quantiles
 from typing import NamedTuple, TypeVar
 
@@ -18,7 +19,9 @@ T = TypeVar("T")
 KERNEL_TOLERANCE = 1.25
 CROSSING_TOLERANCE = 2.0  # cores next to each other and cores far apart differ by 4 and more
 ATTEMPTS = 3
-_FIRST = 20
+FEW, MANY = 20, 150
+"""Readings to begin with: to know what is ordinary, and to know whether the cores move."""
+NEAR_PATIENCE = 3.0
 _PAUSE = 0.03
 
 
@@ -34,20 +37,30 @@ class Steadiness:
     """Remembers the readings.
 
     patience: seconds that may be spent waiting and measuring again, in all.
-    far: prefer the cores to be far apart.
+    near: prefer the cores to be next to each other.
     """
 
     read: Callable[[], Reading]
     patience: float
-    far: bool = False
+    near: bool = False
     sleep: Callable[[float], None] = time.sleep
     readings: list[Reading] = field(default_factory=list)
     repeated: int = 0
     unsteady: int = 0
 
-    def begin(self) -> None:
+    @property
+    def moves(self) -> bool:
+        """Tell whether the cores are now near each other, now far apart."""
+        low, _, high = quantiles(reading.crossing for reading in self.readings)
+        return high > low * CROSSING_TOLERANCE
+
+    def when_near(self) -> "Steadiness":
+        """Return one that knows the same readings and prefers the cores to be near."""
+        return replace(self, near=True, patience=NEAR_PATIENCE, repeated=0, unsteady=0)
+
+    def begin(self, number: int = FEW) -> None:
         """Take so many readings that there is something to compare with."""
-        while len(self.readings) < _FIRST:
+        while len(self.readings) < number:
             self.is_ordinary()
             self._pause()
 
@@ -76,7 +89,7 @@ class Steadiness:
             return self.readings[0]
         kernel, crossing = zip(*self.readings, strict=True)
         return Reading(
-            round(quantiles(kernel)[0]), round(quantiles(crossing)[2 if self.far else 0])
+            round(quantiles(kernel)[0]), round(quantiles(crossing)[0 if self.near else 2])
         )
 
     def steadily(self, measure: Callable[[], T]) -> tuple[T, bool]:

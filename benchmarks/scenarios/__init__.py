@@ -4,7 +4,7 @@ from benchmarks.scenario import Scenario
 from benchmarks.scenarios.bulk import BULK
 from benchmarks.scenarios.connect import CONNECT
 from benchmarks.scenarios.echo import ECHO as ECHO
-from benchmarks.scenarios.echo import PIPELINE
+from benchmarks.scenarios.echo import NEAR, PIPELINE
 from benchmarks.scenarios.idle import IDLE
 from benchmarks.scenarios.start import IMPORT, START
 from benchmarks.scenarios.tasks import TASKS
@@ -12,6 +12,7 @@ from benchmarks.scenarios.wakeup import WAKEUP as WAKEUP
 
 SCENARIOS: tuple[Scenario, ...] = (
     ECHO,
+    NEAR,
     PIPELINE,
     BULK,
     CONNECT,
@@ -21,4 +22,4 @@ SCENARIOS: tuple[Scenario, ...] = (
     IMPORT,
     START,
 )
-PLOTTED_AS_BARS = (PIPELINE, BULK, CONNECT, IDLE, TASKS, IMPORT, START)
+PLOTTED_AS_BARS = (NEAR, PIPELINE, BULK, CONNECT, IDLE, TASKS, IMPORT, START)

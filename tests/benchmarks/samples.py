@@ -10,7 +10,8 @@ MANY = Cell("echo", (("size", 64), ("conns", 1000)))
 ABOUT = {
     "date": "2030-01-02",
     "quick": False,
-    "far": False,
+    "near": False,
+    "moves": False,
     "pace": {"rounds": 3, "seconds": 0.5},
     "minutes": 20.5,
     "one_core": False,

@@ -20,7 +20,7 @@ def test_without_arguments_everything_is_measured() -> None:
         "--peers go",
         "--rounds 3",
         "--seconds 2",
-        "--far",
+        "--near",
     ],
 )
 def test_a_part_is_not_the_whole(line: str) -> None:

@@ -11,10 +11,10 @@ def reading(*readings: Reading) -> Callable[[], Reading]:
     return lambda: next(left, readings[-1])
 
 
-def begun(*later: Reading, patience: float = 1, far: bool = False) -> Steadiness:
+def begun(*later: Reading, patience: float = 1, near: bool = True) -> Steadiness:
     """Return what has seen cores that are near and far, and sees these readings from now on."""
     before = [NEAR, FAR] * 10
-    steady = Steadiness(reading(*before, *later), patience + 1, far, sleep=lambda _: None)
+    steady = Steadiness(reading(*before, *later), patience + 1, near, sleep=lambda _: None)
     steady.begin()
     assert len(steady.readings) == len(before)
     steady.patience = patience
@@ -26,9 +26,22 @@ def test_what_was_near_is_ordinary_and_what_is_far_is_not() -> None:
     assert [steady.is_ordinary() for _ in range(3)] == [True, False, True]
 
 
-def test_far_is_ordinary_if_that_is_asked_for() -> None:
-    steady = begun(NEAR, FAR, NEAR, far=True)
+def test_cores_that_are_far_apart_are_ordinary_unless_near_ones_are_asked_for() -> None:
+    steady = begun(NEAR, FAR, NEAR, near=False)
     assert [steady.is_ordinary() for _ in range(3)] == [False, True, False]
+
+
+def test_near_ones_can_be_asked_for_in_between() -> None:
+    steady = begun(NEAR, FAR, NEAR, near=False)
+    assert [steady.when_near().is_ordinary() for _ in range(3)] == [True, False, True]
+    assert (steady.repeated, steady.unsteady) == (0, 0)
+
+
+def test_it_knows_whether_the_cores_move() -> None:
+    assert begun(NEAR).moves
+    still = Steadiness(reading(NEAR), 1, sleep=lambda _: None)
+    still.begin()
+    assert not still.moves
 
 
 def test_a_slow_processor_is_not_ordinary() -> None:
