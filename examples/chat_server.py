@@ -85,4 +85,7 @@ def main(address: str = ":8888") -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        run(main, *sys.argv[1:2])
+        try:
+            run(main, *sys.argv[1:2])
+        except OSError as error:  # the address is none, or in use
+            sys.exit(str(error))

@@ -2,9 +2,10 @@
 
     python examples/echo_server.py [ADDRESS]
 
-ADDRESS is ":8888" unless given. Try it with `nc 127.0.0.1 8888`; Ctrl-C ends it.
+ADDRESS is ":8888" unless given. Try it with `nc 127.0.0.1 8888`; Ctrl-C or SIGTERM ends it.
 """
 
+import signal
 import sys
 from contextlib import suppress
 
@@ -22,6 +23,9 @@ def handle(conn: net.Conn) -> None:
 def main(address: str = ":8888") -> None:
     """Serve whoever connects."""
     with net.listen("tcp", address) as listener:
+        # Handlers run although all is parked; closing the listener ends the loop. To let clients
+        # finish, join their goroutines after it: those left when main ends are cancelled.
+        signal.signal(signal.SIGTERM, lambda *_: listener.close())
         print(f"listening on {listener.local_addr}", flush=True)
         for conn in listener:  # accept parks too
             go(handle, conn)
@@ -29,4 +33,7 @@ def main(address: str = ":8888") -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        run(main, *sys.argv[1:2])
+        try:
+            run(main, *sys.argv[1:2])
+        except OSError as error:  # the address is none, or in use
+            sys.exit(str(error))

@@ -58,4 +58,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:  # noqa: PLR2004 - the program and two addresses
         sys.exit(__doc__)
     with suppress(KeyboardInterrupt):
-        run(main, *sys.argv[1:])
+        try:
+            run(main, *sys.argv[1:])
+        except OSError as error:  # the address is none, or in use
+            sys.exit(str(error))

@@ -110,6 +110,14 @@ def test_a_deadline_exceeded_is_a_timeout_error() -> None:
     assert (error.errno, error.timeout) == (errno.ETIMEDOUT, True)
 
 
+def test_every_error_of_net_tells_whether_time_ran_out() -> None:
+    # Source: go1.27 net/error_test.go, the Timeout of each kind
+    assert not AddrError("none").timeout
+    assert not UnknownNetworkError("tcp9").timeout
+    assert not DNSError("no such host", "x", is_not_found=True).timeout
+    assert DNSError("no answer", "x", is_timeout=True).timeout
+
+
 def test_a_closed_error_is_an_op_error_and_no_timeout() -> None:
     error = ClosedError()
     assert isinstance(error, OpError)
@@ -199,6 +207,9 @@ def test_threads_agree_on_the_class_for_an_errno() -> None:
 def test_repr_shows_the_text() -> None:
     assert repr(ClosedError("read", "tcp")) == (
         "ClosedError('read tcp: use of closed network connection')"
+    )
+    assert repr(DNSError("no such host", "a.example")) == (
+        "DNSError('lookup a.example: no such host')"
     )
 
 

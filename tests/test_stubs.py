@@ -3,16 +3,21 @@
 import ast
 import importlib
 import inspect
-from collections.abc import Iterator
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
 from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
 from operator import attrgetter
 from pathlib import Path
-from typing import assert_type, get_args, get_origin
+from types import ModuleType
+from typing import Any, assert_type, get_args, get_origin, get_type_hints
 
 import pytest
 
 import netpoll
 from netpoll import Goroutine, go, net
+from netpoll._runtime import report
 from netpoll.net.makefile import ConnFile
 from tests.running import in_run
 
@@ -60,6 +65,63 @@ def test_a_goroutine_can_be_subscripted() -> None:
 @in_run
 def test_the_result_of_join_has_the_type_that_the_function_returns() -> None:
     assert assert_type(go(len, "abc").join(), int) == 3
+
+
+def test_whatever_takes_two_arguments_can_be_the_excepthook() -> None:
+    class Journal:
+        def note(self, g: Goroutine, e: BaseException) -> None:
+            pass
+
+    def hook(g: Goroutine[Any], error: BaseException) -> None:
+        pass
+
+    # What is told to type checkers, which hold the assignments against it:
+    kinds = [one.kind for one in inspect.signature(report.excepthook).parameters.values()]
+    assert kinds == [inspect.Parameter.POSITIONAL_ONLY] * 2
+    netpoll.excepthook = hook
+    netpoll.excepthook = lambda _g, _e: None
+    netpoll.excepthook = Journal().note
+
+
+@pytest.mark.parametrize("public", [netpoll.run, netpoll.blocking, report.excepthook])
+def test_type_hints_can_be_had_at_run_time(public: Callable[..., object]) -> None:
+    assert "return" in get_type_hints(public)
+
+
+@pytest.mark.parametrize("module", [netpoll, net, netpoll.lowlevel])
+def test_all_names_all_that_is_public(module: ModuleType) -> None:
+    assert all(hasattr(module, name) for name in module.__all__)
+    there = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert there == set(module.__all__) - {"lowlevel", "net"}
+
+
+def test_completion_of_net_shows_what_is_public() -> None:
+    assert dir(net) == net.__all__
+
+
+@pytest.mark.parametrize("public", [net.Conn, net.Listener, net.TCPConn, net.TCPListener])
+def test_each_method_and_property_says_what_it_does(public: type) -> None:
+    names = [name for name in dir(public) if not name.startswith("_")]
+    assert [name for name in names if not getattr(public, name).__doc__] == []
+
+
+@in_run
+def test_a_control_may_read_and_set_options() -> None:
+    seen: list[int] = []
+
+    def control(network: str, address: str, raw: net.RawSocket) -> None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 3)
+        seen.append(raw.getsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY))
+        kind = raw.getsockopt_bytes(socket.SOL_SOCKET, socket.SO_TYPE, 4)
+        seen.append(int.from_bytes(kind, sys.byteorder))
+        assert os.get_inheritable(raw.fileno()) is False
+
+    net.listen("tcp", "127.0.0.1:0", control=control).close()
+    assert seen == [3, socket.SOCK_STREAM]
 
 
 @in_run

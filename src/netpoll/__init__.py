@@ -1,23 +1,61 @@
-"""Go's network poller for Python: plain blocking code, a goroutine per connection."""
+"""Go's network poller for Python: plain blocking code, a goroutine per connection.
+
+    from netpoll import go, net, run
+
+    def handle(conn):
+        with conn:
+            while data := conn.read(4096):  # parks this goroutine, never the thread
+                conn.write(data)
+
+    def main():
+        with net.listen("tcp", ":8888") as listener:
+            for conn in listener:
+                go(handle, conn)
+
+    run(main)
+
+Goroutines: run, go, Goroutine, current, sleep, gosched, blocking, excepthook.
+Networks: net, above all net.listen and net.dial, which return a TCPListener and a TCPConn.
+Errors: OSErrors, with the kinds listed below. lowlevel: for those who build on the runtime.
+"""
 
 __version__ = "0.1.0"
 
-from netpoll import lowlevel as lowlevel
-from netpoll import net as net
-from netpoll._runtime.goroutine import Goroutine as Goroutine
-from netpoll._runtime.goroutine import current as current
-from netpoll._runtime.goroutine import go as go
-from netpoll._runtime.goroutine import gosched as gosched
-from netpoll._runtime.goroutine import sleep as sleep
-from netpoll._runtime.lifecycle import run as run
-from netpoll._runtime.report import excepthook as excepthook
-from netpoll._runtime.threads import blocking as blocking
-from netpoll.errors import AddrError as AddrError
-from netpoll.errors import Cancelled as Cancelled
-from netpoll.errors import ClosedError as ClosedError
-from netpoll.errors import DeadlineExceeded as DeadlineExceeded
-from netpoll.errors import DeadlockError as DeadlockError
-from netpoll.errors import DNSError as DNSError
-from netpoll.errors import GoroutineCancelled as GoroutineCancelled
-from netpoll.errors import OpError as OpError
-from netpoll.errors import UnknownNetworkError as UnknownNetworkError
+from netpoll import lowlevel, net
+from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
+from netpoll._runtime.lifecycle import run
+from netpoll._runtime.report import excepthook
+from netpoll._runtime.threads import blocking
+from netpoll.errors import (
+    AddrError,
+    Cancelled,
+    ClosedError,
+    DeadlineExceeded,
+    DeadlockError,
+    DNSError,
+    GoroutineCancelled,
+    OpError,
+    UnknownNetworkError,
+)
+
+__all__ = [
+    "AddrError",
+    "Cancelled",
+    "ClosedError",
+    "DNSError",
+    "DeadlineExceeded",
+    "DeadlockError",
+    "Goroutine",
+    "GoroutineCancelled",
+    "OpError",
+    "UnknownNetworkError",
+    "blocking",
+    "current",
+    "excepthook",
+    "go",
+    "gosched",
+    "lowlevel",
+    "net",
+    "run",
+    "sleep",
+]

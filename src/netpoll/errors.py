@@ -125,6 +125,11 @@ class AddrError(OSError, ValueError):
         self.err = err
         self.addr = addr
 
+    @property
+    def timeout(self) -> bool:
+        """Whether it took too long, as for every error of `net`: never."""
+        return False
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.err, self.addr), self.__dict__
 
@@ -165,9 +170,17 @@ class DNSError(OSError):
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
 
+    @property
+    def timeout(self) -> bool:
+        """Whether it took too long, as for every error of `net`."""
+        return self.is_timeout
+
     def __str__(self) -> str:
         asked = f" on {self.server}" if self.server else ""
         return f"lookup {self.name}{asked}: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.name), self.__dict__
@@ -182,4 +195,7 @@ class GoroutineCancelled(Exception):
 
 
 class DeadlockError(RuntimeError):
-    """Nothing can ever run again: each goroutine waits, and no event is to come."""
+    """Nothing can ever run again: each goroutine waits, and no event is to come.
+
+    What a plain thread might yet do, such as cancel or join a goroutine, is not seen.
+    """

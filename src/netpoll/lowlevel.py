@@ -9,8 +9,7 @@ The greenlets below belong to the scheduler: to `switch` to that of a goroutine,
 it, is not supported.
 """
 
-from netpoll._runtime.permits import park
-from netpoll._runtime.permits import unpark as ready
+from netpoll._runtime.permits import park, ready
 from netpoll._runtime.polldesc import PollDesc
 
 __all__ = ["PollDesc", "park", "ready"]

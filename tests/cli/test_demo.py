@@ -167,10 +167,24 @@ def test_nobody_at_the_address_is_one_line_and_status_1() -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "::1:80"])
+def test_an_address_that_is_none_is_one_line_and_nothing_is_begun(address: str) -> None:
+    result = finished(*DEMO, "--address", address)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"netpoll: address {address}: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_help_says_what_the_timeout_is_for() -> None:
+    text = " ".join(finished(*DEMO, "--help").stdout.split())
+    assert "how long a connection may take to open, and the last answers to come" in text
+
+
 @contextmanager
-def running() -> Iterator["subprocess.Popen[str]"]:
+def running(*prefix: str) -> Iterator["subprocess.Popen[str]"]:
     """Start a demo that goes on for a long time, and wait until it exchanges messages."""
-    with started(*DEMO, "--connections", "20", "--seconds", "600") as process:
+    command = (*DEMO, "--connections", "20", "--seconds", "600")
+    with started(*command, prefix=prefix) as process:
         assert process.stderr is not None
         while not process.stderr.readline().startswith("echoing"):
             pass
@@ -187,6 +201,14 @@ def test_ctrl_c_ends_both_processes_and_shows_what_was_done() -> None:
         assert stdout.splitlines()[0].endswith(", interrupted")
         assert table(stdout)["bytes compared"].endswith("none wrong")
         assert ends(pidfd)
+
+
+def test_ctrl_c_is_heeded_although_it_was_ignored_at_the_start() -> None:
+    with running("sh", "-c", 'trap "" INT && exec "$@"', "sh") as demo:
+        demo.send_signal(signal.SIGINT)
+        stdout, stderr = demo.communicate(timeout=PATIENCE)
+        assert (demo.returncode, stderr) == (130, "")
+        assert stdout.splitlines()[0].endswith(", interrupted")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -223,7 +245,7 @@ def test_a_low_soft_limit_of_open_files_is_raised() -> None:
 def test_a_low_hard_limit_means_fewer_connections_than_usual() -> None:
     result = finished(*DEMO, "--seconds", "0.2", prefix=open_files(soft=64, hard=64))
     assert (result.returncode, table(result.stdout)["connections"]) == (0, "32")
-    assert "netpoll: 32 connections instead of 1000" in result.stderr
+    assert "netpoll: 32 connections instead of 1,000" in result.stderr
 
 
 def test_more_connections_than_files_may_be_open_is_status_1() -> None:
@@ -232,3 +254,6 @@ def test_more_connections_than_files_may_be_open_is_status_1() -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("netpoll: no room for 100 connections: ")
     assert "allows 32" in result.stderr
+    result = finished(*DEMO, "--connections", "1234567", prefix=open_files(soft=64, hard=2064))
+    assert result.stderr.startswith("netpoll: no room for 1,234,567 connections: ")
+    assert "allows 2,032" in result.stderr

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import pytest
 
-from tests.program import Program, reset, serving
+from tests.program import Program, finished, reset, serving
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "chat_server.py")
 
@@ -117,3 +117,9 @@ def test_ctrl_c_ends_it_with_status_0_although_people_are_there(
 ) -> None:
     assert people
     assert server.end() == (0, "")
+
+
+def test_an_address_that_is_none_is_one_line() -> None:
+    result = finished(EXAMPLE, "127.0.0.1")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "address 127.0.0.1: missing port in address\n"

@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,4 +44,18 @@ def test_ctrl_c_ends_it_with_status_0_although_clients_are_connected(server: Pro
 def test_a_port_in_use_is_told(server: Program) -> None:
     second = finished(EXAMPLE, server.address)
     assert second.returncode == 1
-    assert f"listen tcp {server.address}: address already in use" in second.stderr
+    assert second.stderr == f"listen tcp {server.address}: address already in use\n"
+
+
+def test_sigterm_ends_it_in_order_although_all_is_parked(server: Program) -> None:
+    with server.connect() as conn:
+        conn.sendall(b"x")
+        assert receive(conn, 1) == b"x"
+        assert server.end(signal.SIGTERM) == (0, "")
+        assert conn.recv(1) == b""
+
+
+def test_an_address_that_is_none_is_one_line() -> None:
+    result = finished(EXAMPLE, "127.0.0.1")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "address 127.0.0.1: missing port in address\n"

@@ -376,6 +376,16 @@ def test_the_earlier_of_timeout_and_deadline_counts(timeout: float, deadline: fl
         assert SOON <= monotonic() - begin < 1
 
 
+@in_run
+def test_to_take_the_timeout_back_does_not_lift_a_deadline() -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener, connected() as (near, _):
+        for limited, operation in ((near, near.read), (listener, listener.accept)):
+            limited.set_deadline(monotonic() - 1)
+            limited.settimeout(None)
+            with pytest.raises(DeadlineExceeded):
+                operation()
+
+
 # ---- what a write had written
 
 

@@ -3,7 +3,6 @@
 import errno
 import pickle
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +257,17 @@ def test_a_local_address_that_cannot_be_had_is_told() -> None:
         net.dial("tcp", address, local_addr="localhost:0")
 
 
+@in_run
+def test_an_addr_will_do_where_text_does() -> None:
+    with net.listen("tcp", TCPAddr("127.0.0.1", 0)) as listener:
+        with net.dial("tcp", listener.local_addr) as near, listener.accept() as far:
+            assert far.local_addr == near.remote_addr == listener.local_addr
+        with pytest.raises(OpError, match=f"^listen tcp {listener.local_addr}: address already"):
+            net.listen("tcp", listener.local_addr)
+    with pytest.raises(ConnectionRefusedError, match=f"^dial tcp {listener.local_addr}: "):
+        net.Dialer().dial("tcp", listener.local_addr)
+
+
 # ---- control
 
 
@@ -275,7 +285,8 @@ def test_control_sees_the_socket_before_it_is_connected(network: str, host: str,
     # Source: go1.27 net/dial_test.go TestDialerControl
     calls = []
 
-    def control(network: str, address: str, fd: SocketFD) -> None:
+    def control(network: str, address: str, fd: net.RawSocket) -> None:
+        assert isinstance(fd, SocketFD)
         with pytest.raises(OSError, match="not connected"):
             fd.getpeername()
         assert decode("tcp", fd.getsockname()).port == 0
@@ -319,10 +330,11 @@ def test_what_control_raises_ends_the_dial() -> None:
 # ---- what the kernel does when it chooses the local port
 
 
-def bound_to(port: int, calls: list[str]) -> Callable[[str, str, SocketFD], None]:
+def bound_to(port: int, calls: list[str]) -> net.Control:
     """Return a control that plays a kernel which chooses this port."""
 
-    def control(_network: str, address: str, fd: SocketFD) -> None:
+    def control(_network: str, address: str, fd: net.RawSocket) -> None:
+        assert isinstance(fd, SocketFD)
         calls.append(address)
         fd.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         fd.bind(encode(TCPAddr("127.0.0.1", port)))
@@ -362,7 +374,7 @@ def test_a_local_port_that_will_not_do_is_chosen_anew(local: str | None, tries: 
     # Source: go1.27 net/error_posix_test.go TestSpuriousENOTAVAIL
     calls: list[str] = []
 
-    def refuse(_network: str, address: str, _fd: SocketFD) -> None:
+    def refuse(_network: str, address: str, _fd: net.RawSocket) -> None:
         calls.append(address)
         raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 

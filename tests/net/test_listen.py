@@ -341,7 +341,8 @@ def test_control_sees_the_socket_before_it_is_bound(network: str, seen: str) -> 
     calls = []
     host = "::1" if network == "tcp6" else "127.0.0.1"
 
-    def control(network: str, address: str, fd: SocketFD) -> None:
+    def control(network: str, address: str, fd: net.RawSocket) -> None:
+        assert isinstance(fd, SocketFD)
         assert decode("tcp", fd.getsockname()).port == 0
         fd.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         calls.append((network, address))

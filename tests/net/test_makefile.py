@@ -143,7 +143,9 @@ def test_after_a_read_that_was_cut_short_no_byte_is_taken_for_another(cut: BaseE
     with file_over(Script(b"ab", cut, b"cd"), "rb") as file:
         with pytest.raises(type(cut)):
             file.read(4)
-        with pytest.raises(OpError, match=r"^read tcp a:1->b:2: an earlier read was cut short$"):
+        with pytest.raises(
+            OpError, match=r"^read tcp a:1->b:2: an earlier read was cut short, .* make a new file$"
+        ):
             file.read(1)
 
 

@@ -202,11 +202,13 @@ def test_a_lookup_that_hangs_holds_up_nobody_else() -> None:
 def test_a_lookup_that_hangs_can_be_limited() -> None:
     with hanging() as resolver:
         begin = monotonic()
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(DeadlineExceeded, match=r"^lookup slow\.example: i/o timeout$"):
             resolver.lookup("tcp", "slow.example:80", deadline=begin + SOON)
         assert SOON <= monotonic() - begin < 1
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(DeadlineExceeded, match=r"^lookup slow\.example: i/o timeout$"):
             resolver.lookup("tcp", "slow.example:80", deadline=begin)
+        with pytest.raises(DeadlineExceeded, match=r"^lookup tcp/slow: i/o timeout$"):
+            resolver.lookup("tcp", "127.0.0.1:slow", deadline=begin)
 
 
 @in_run

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from netpoll import Goroutine, current, go, gosched, lowlevel, sleep
+from netpoll import Goroutine, GoroutineCancelled, current, go, gosched, lowlevel, sleep
 from tests.conftest import Unhandled
 from tests.running import Outcome, in_run, on_thread, parked
 
@@ -104,6 +104,19 @@ def test_what_go_returns_need_not_be_kept() -> None:
 
 
 # ---- the outcome
+
+
+@in_run
+def test_the_end_of_a_goroutine_says_how_it_went() -> None:
+    fine, wrong, stopped = go(int), go(fail), go(sleep, 10)
+    with pytest.raises(Wrong):
+        wrong.join()
+    stopped.cancel()
+    with pytest.raises(GoroutineCancelled):
+        stopped.join()
+    assert [each.state for each in (fine, wrong, stopped)] == ["done", "failed", "cancelled"]
+    assert all(each.done for each in (fine, wrong, stopped))
+    assert repr(wrong) == f"<Goroutine fail-{wrong.id} failed>"
 
 
 @in_run

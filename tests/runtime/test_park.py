@@ -13,7 +13,7 @@ from tests.running import Outcome, in_run, on_thread, pair, parked
 
 
 @in_run
-def test_park_waits_for_unpark() -> None:
+def test_park_waits_for_ready() -> None:
     goroutine = parked(go(park))
     gosched()
     assert not goroutine.done
@@ -22,7 +22,7 @@ def test_park_waits_for_unpark() -> None:
 
 
 @in_run
-def test_an_unpark_that_came_first_is_kept() -> None:
+def test_a_ready_that_came_first_is_kept() -> None:
     ready(current())
     assert park() is True
 
@@ -85,7 +85,7 @@ def test_a_timeout_of_park_does_not_fire_later() -> None:
 
 
 @in_run
-def test_unpark_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
+def test_ready_at_the_very_moment_of_the_timeout_is_not_lost() -> None:
     for i in range(50):
         got: list[bool] = []
 
@@ -169,7 +169,7 @@ def test_a_call_on_a_thread_that_is_over_at_once_leaves_no_permit() -> None:
 
 
 @in_run
-def test_unpark_of_what_is_done_does_nothing() -> None:
+def test_ready_of_what_is_done_does_nothing() -> None:
     goroutine = go(int)
     goroutine.join()
     ready(goroutine)
@@ -177,7 +177,7 @@ def test_unpark_of_what_is_done_does_nothing() -> None:
 
 
 @in_run
-def test_unpark_wants_a_goroutine() -> None:
+def test_ready_wants_a_goroutine() -> None:
     for other in (None, 3, object()):
         with pytest.raises(TypeError):
             ready(other)  # type: ignore[arg-type]
@@ -212,7 +212,7 @@ def test_goroutines_hand_a_turn_round_in_a_ring() -> None:
 
 
 @in_run
-def test_another_thread_may_unpark() -> None:
+def test_another_thread_may_ready() -> None:
     for _ in range(20):
         goroutine = parked(go(park))
         thread = Outcome(ready, goroutine)
@@ -222,7 +222,7 @@ def test_another_thread_may_unpark() -> None:
 
 
 @in_run
-def test_a_thread_without_a_scheduler_gets_none_by_unparking() -> None:
+def test_a_thread_without_a_scheduler_gets_none_by_readying() -> None:
     goroutine = parked(go(park))
 
     def thread() -> object:
@@ -233,7 +233,7 @@ def test_a_thread_without_a_scheduler_gets_none_by_unparking() -> None:
     assert goroutine.join() is True
 
 
-def test_two_threads_never_miss_the_other_s_unpark() -> None:
+def test_two_threads_never_miss_the_other_s_ready() -> None:
     turns = 500
     mains: list[Goroutine] = []
     both = threading.Barrier(2)

@@ -4,13 +4,14 @@ import contextvars
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 
 import netpoll
-from netpoll import GoroutineCancelled, blocking, go, gosched, sleep
-from netpoll._runtime import threads
+from netpoll import Cancelled, GoroutineCancelled, blocking, go, gosched, sleep
+from netpoll._runtime import lifecycle, threads
 from netpoll._runtime.threads import ThreadPool
 from tests.running import in_run, on_thread, pair, parked
 
@@ -182,6 +183,116 @@ def test_a_result_that_is_there_is_not_lost_to_a_cancellation() -> None:
             assert caller.join() == 7
         except GoroutineCancelled:
             continue
+
+
+# ---- goroutines of the function
+
+
+@in_run
+def test_what_a_function_starts_and_leaves_is_cancelled_before_the_next_call(
+    small_pool: ThreadPool,
+) -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    def linger() -> None:
+        began.set()
+        try:
+            sleep(600)
+        finally:
+            ended.set()
+
+    def leave() -> None:
+        go(linger)
+        gosched()
+
+    small_pool._most = 1
+    blocking(leave)
+    assert began.is_set()
+    assert blocking(ended.is_set)
+    assert blocking(lambda: go(lambda: 4).join()) == 4  # the thread has a new scheduler
+
+
+@in_run
+def test_the_caller_does_not_wait_for_what_a_function_leaves(
+    small_pool: ThreadPool,
+) -> None:
+    ending, stop = threading.Event(), threading.Event()
+
+    def linger() -> None:
+        try:
+            sleep(600)
+        finally:
+            ending.set()
+            stop.wait(5)
+
+    def leave() -> str:
+        go(linger).name = "lingers"
+        gosched()
+        return "done"
+
+    began = time.monotonic()
+    assert blocking(leave) == "done"
+    assert time.monotonic() - began < 4
+    assert ending.wait(5)
+    assert blocking(int) == 0  # on the other thread, this one being busy
+    stop.set()
+
+
+@in_run
+def test_what_a_function_leaves_and_will_not_end_is_reported(
+    small_pool: ThreadPool, left_behind: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "GRACE", 0.01)
+
+    def linger() -> None:
+        while True:
+            with suppress(Cancelled):
+                sleep(600)
+
+    def leave() -> None:
+        go(linger).name = "lingers"
+        gosched()
+
+    small_pool._most = 1
+    blocking(leave)
+    assert blocking(int) == 0
+    assert left_behind == ["lingers"]
+    left_behind.clear()
+
+
+@in_run
+def test_a_failure_that_a_function_leaves_unjoined_is_reported(
+    small_pool: ThreadPool, unhandled: list[tuple[netpoll.Goroutine, BaseException]]
+) -> None:
+    kept = []
+
+    def fail() -> None:
+        raise Wrong
+
+    def leave() -> None:
+        kept.append(go(fail))
+        gosched()
+
+    small_pool._most = 1
+    blocking(leave)
+    assert blocking(int) == 0
+    assert [(goroutine, type(error)) for goroutine, error in unhandled] == [(kept[0], Wrong)]
+    unhandled.clear()
+
+
+@in_run
+def test_an_async_function_is_refused_before_it_is_called() -> None:
+    async def wrong() -> None:
+        pass
+
+    async def wrong_too() -> AsyncIterator[int]:
+        yield 1
+
+    for fn in (wrong, wrong_too):
+        with pytest.raises(TypeError, match=r"blocking\(\) needs a plain function, .*async def"):
+            blocking(fn)
+    with pytest.raises(TypeError, match=r"^blocking\(\) needs a callable, not int$"):
+        blocking(1)  # type: ignore[arg-type]
 
 
 # ---- the pool

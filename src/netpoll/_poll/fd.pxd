@@ -5,6 +5,9 @@ from netpoll._poll.fd_mutex cimport FDMutex, try_lock, try_unlock
 from netpoll._runtime.netpoll cimport MODE_READ, PollDesc, Poller, pd_forbids
 from netpoll._runtime.scheduler cimport Scheduler
 
+cdef enum:
+    DO_NOT_WAIT = 1             # a timeout of 0: fail rather than wait
+
 cdef enum Parked:
     AWAY = 0
     PARKED = 1
@@ -17,6 +20,7 @@ cdef class FD:
     cdef uint8_t read_parked    # a Parked: who drops the reference of the goroutine inside
     cdef uint8_t write_parked
     cdef uint8_t lost           # the number is another FD's
+    cdef uint8_t cut            # modes whose deadline somebody has set into the past
     cdef PollDesc *pd           # NULL until somebody waits or sets a deadline
     cdef Scheduler home         # whose poller and timers pd belongs to
     cdef Poller poller
@@ -36,6 +40,7 @@ cdef class FD:
     cdef int check_all(self, int mode) except -1
     cdef int wait(self, int mode, int64_t until) except -1
     cdef int wait_for(self, int mode, int64_t until) except -1
+    cdef int give_way(self, int mode) except -1
     cdef void send_home(self, Scheduler s, int mode) noexcept
     cdef int set_deadlines(self, int mode, object when) except -1
     cdef int64_t limit(self, int mode) noexcept

@@ -29,6 +29,7 @@ from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport int64_t, uint8_t, uintptr_t
 from libc.string cimport memset
 
+import sys
 import warnings
 
 from netpoll._poll.fd_mutex cimport (
@@ -47,7 +48,7 @@ from netpoll._poll.fd_mutex cimport (
     withdraw,
 )
 from netpoll._poll.owners cimport claim, disown
-from netpoll._runtime.clock cimport after, nanoseconds
+from netpoll._runtime.clock cimport NEVER, after, nanoseconds, nanotime
 from netpoll._runtime.g cimport IN_LINE, G, WAKE_CANCEL, WAKE_INTERRUPT, WAKE_READY, make_runnable, push
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
@@ -144,6 +145,9 @@ cdef class FD:
             # Nobody can be inside: they would hold a reference. So this neither waits nor wakes anybody.
             try:
                 warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+            except Exception:
+                if not sys.is_finalizing():     # there may be nothing left to warn with
+                    raise
             finally:
                 self.close()
 
@@ -159,6 +163,9 @@ cdef class FD:
     cdef int enter(self) except -1:
         if incref(&self.mutex) == REFUSED:
             raise ClosedError()
+        if self.lost:
+            self.exit()
+            return fail_poll(POLL_STALE)
         return 0
 
     cdef int exit(self) noexcept:
@@ -262,7 +269,8 @@ cdef class FD:
         self.sysfd = -1
         # EINTR is not retried: Linux has given the number back already.
         if sysfd >= 0 and ours:
-            kernel.close(sysfd)
+            with nogil:     # a socket that lingers blocks (socket(7)): its thread alone, not the others
+                kernel.close(sysfd)
         return 0
 
     cdef void lose(self) noexcept:
@@ -303,6 +311,8 @@ cdef class FD:
         """Return the descriptor's number. ClosedError."""
         if is_closed(&self.mutex) or self.sysfd < 0:
             raise ClosedError()
+        if self.lost:
+            fail_poll(POLL_STALE)
         return self.sysfd
 
     # -- waiting
@@ -387,9 +397,36 @@ cdef class FD:
             return np_pass_on()
         if flag[0] == TAKEN:
             return POLL_CLOSING
+        if self.lost:
+            return POLL_STALE   # since the event that woke us: what is there now is the next owner's
         if error == POLL_CLOSING and not is_closed(&self.mutex):
             return 0   # the registration was moved meanwhile, by the other direction: try again
         return error
+
+    cdef int give_way(self, int mode) except -1:
+        """In the midst of an operation that goes on and on: yield when the budget is spent.
+
+        As in a wait, close takes over the reference meanwhile.
+        """
+        cdef Scheduler s = get_scheduler()
+        cdef uint8_t *flag = parked(self, mode)
+        s.budget -= 1
+        if s.budget > 0:
+            return 0
+        cdef G g = current_g(s)
+        flag[0] = PARKED
+        g.on_strand, g.inside, g.inside_mode = strand_holder, <void *>self, mode
+        try:
+            s.yield_(g)
+        finally:
+            g.on_strand = NULL
+            if flag[0] == PARKED:
+                flag[0] = AWAY
+        if flag[0] == TAKEN:
+            raise ClosedError()
+        if (g.cancelled or g.interrupt is not None) and not g.shield:
+            s.raise_pending(g)
+        return self.check_all(mode)
 
     cdef void send_home(self, Scheduler s, int mode) noexcept:
         """Wake who is parked in direction `mode` at this thread's poller but on another one: it takes its
@@ -419,6 +456,8 @@ cdef class FD:
             at = nanoseconds(when)
             if at == 0:
                 at = EXPIRED
+            if at <= nanotime():
+                self.cut |= mode
         self.enter()
         try:
             if self.pd == NULL:
@@ -457,14 +496,16 @@ cdef class FD:
         if seconds is not None:
             if not seconds >= 0:
                 raise ValueError("a timeout is a number of seconds, zero or more")
-            timeout = max(1, nanoseconds(seconds))
+            timeout = max(2, nanoseconds(seconds)) if seconds else DO_NOT_WAIT
         self.read_timeout = self.write_timeout = timeout
 
     def gettimeout(self):
         """Return the timeout in seconds, None if there is none."""
         if self.read_timeout == 0:
             return None
-        return 0.0 if self.read_timeout == 1 else self.read_timeout / 1e9
+        if self.read_timeout == DO_NOT_WAIT:
+            return 0.0
+        return float("inf") if self.read_timeout == NEVER else self.read_timeout / 1e9
 
     # -- a second number
 

@@ -8,7 +8,21 @@ Contract, besides FD's
 Source: go1.27 internal/poll/fd_unix.go (*FD).Accept, net/http (*Server).Serve; accept(2).
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.errno cimport EAGAIN, ECONNABORTED, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTO, errno
+from libc.errno cimport (
+    EAGAIN,
+    ECONNABORTED,
+    EHOSTUNREACH,
+    EINTR,
+    EMFILE,
+    ENETDOWN,
+    ENETUNREACH,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    ENOPROTOOPT,
+    EPROTO,
+    errno,
+)
 from libc.stdint cimport int64_t
 
 from netpoll._poll.fd cimport check, fail_errno, lock, own, unlock
@@ -20,6 +34,12 @@ from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, spend
 from netpoll._runtime.syscalls cimport SOCK_CLOEXEC, SOCK_NONBLOCK, kernel, sockaddr, socklen_t
 from netpoll.errors import DeadlineExceeded
 
+cdef extern from "errno.h":
+    enum: EHOSTDOWN, ENONET
+
+cdef tuple GONE = (
+    EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH
+)
 cdef int64_t BACK_OFF_FIRST = 5000000
 cdef int64_t BACK_OFF_MOST = 1000000000
 
@@ -100,7 +120,7 @@ cdef class ListenFD(SocketFD):
             if errno in (EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM):
                 return -1
             # Network errors of the new connection come up here as well (accept(2)); it is gone, not the listener.
-            if errno not in (EINTR, ECONNABORTED, EPROTO):
+            if errno not in GONE:
                 fail_errno()
 
     cdef int back_off(self, int64_t until, int64_t pause) except -1:

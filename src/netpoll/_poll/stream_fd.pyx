@@ -20,11 +20,11 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from netpoll._poll.fd cimport check, fail_errno, lock, unlock
+from netpoll._poll.fd cimport DO_NOT_WAIT, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
 from netpoll._runtime.raised cimport np_take_exception
 from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
-from netpoll._runtime.syscalls cimport AF_INET, AF_INET6, MSG_NOSIGNAL, MSG_PEEK, iovec, kernel, msghdr
+from netpoll._runtime.syscalls cimport AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, iovec, kernel, msghdr
 from netpoll._runtime.wait cimport fail_poll
 
 cdef extern from "Python.h":
@@ -35,6 +35,9 @@ cdef enum:
     MAX_VECTOR = 1024         # IOV_MAX
     LARGE_READ = 8192         # from here on data is received straight into the object returned
     MAX_RW = 1 << 30          # bytes of one system call, as in Go
+    MAX_SEND = 1 << 20        # the same of a send: while the kernel copies, nobody else runs
+    # Not to wait is the descriptor's own mode, which whoever shares the open file may change.
+    FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT
 
 
 cdef class StreamFD(SocketFD):
@@ -49,21 +52,26 @@ cdef class StreamFD(SocketFD):
     cdef bint worth_trying(self) noexcept:
         """False if a read is bound to find nothing: the last was short and no event came since."""
         # Who must not wait for an event (a timeout of 0) has to ask the kernel.
-        if not self.drained or self.read_timeout == 1:
+        if not self.drained or self.read_timeout == DO_NOT_WAIT:
             return True
         return self.pd != NULL and (self.pd.rg == PD_READY or self.pd.hangup)
 
     cdef int wait_unasked(self, int64_t until) except -1:
         """Wait for data without having asked the kernel: what is there counts although the time is up."""
-        cdef int error = self.wait_for(MODE_READ, until)
-        # It may have come before the read began, with nobody looking at the poller since.
-        if not error or (error == POLL_TIMEOUT and self.has_data()):
+        cdef int error
+        self.cut = 0
+        error = self.wait_for(MODE_READ, until)
+        if not error:
+            return 0
+        # It may have come before the read began, with nobody looking at the poller since. Not so if somebody
+        # has ended the read by a deadline in the past.
+        if error == POLL_TIMEOUT and not self.cut & MODE_READ and self.has_data():
             return 0
         return fail_poll(error)
 
     cdef bint has_data(self) noexcept:
         cdef char byte
-        return kernel.recv(self.sysfd, &byte, 1, MSG_PEEK) >= 0
+        return kernel.recv(self.sysfd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0
 
     cdef Py_ssize_t recv_once(self, char *buffer, Py_ssize_t size) except -2:
         """Receive without waiting; WOULD_BLOCK if there is nothing."""
@@ -72,7 +80,7 @@ cdef class StreamFD(SocketFD):
             # Consumed before the call: an edge that comes from now on is a new one.
             self.pd.rg = PD_NIL
         while True:
-            got = kernel.recv(self.sysfd, buffer, min(size, <Py_ssize_t>MAX_RW), 0)
+            got = kernel.recv(self.sysfd, buffer, min(size, <Py_ssize_t>MAX_RW), MSG_DONTWAIT)
             if got >= 0:
                 self.drained = 0 < got < size and self.drains
                 self.last_read = <uint32_t>got
@@ -248,7 +256,10 @@ cdef recv_fn recv_quietly = <recv_fn><void *>recv_locked
 cdef int count_and_raise(Py_ssize_t done) except -1:
     """Let the exception that is set take its way, with the number of bytes that the kernel took."""
     exception = np_take_exception()
-    exception.bytes_written = done
+    try:
+        exception.bytes_written = done
+    except Exception:   # one of a signal handler's, that takes no attribute
+        pass
     raise exception
 
 
@@ -307,6 +318,7 @@ cdef int send_locked(StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until
             if count:
                 vector.iov_base = <char *>vector.iov_base + sent
                 vector.iov_len -= sent
+                fd.give_way(MODE_WRITE)
         elif errno == EAGAIN:
             if not until:
                 until = fd.limit(MODE_WRITE)
@@ -319,11 +331,11 @@ cdef ssize_t send_once(int sysfd, iovec *vector, Py_ssize_t count) noexcept:
     """One system call. Several pieces not by writev(2), which knows no MSG_NOSIGNAL."""
     cdef msghdr message
     if count == 1:
-        return kernel.send(sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_RW), MSG_NOSIGNAL)
+        return kernel.send(sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_SEND), FLAGS)
     memset(&message, 0, sizeof(message))
     message.msg_iov = vector
     message.msg_iovlen = min(count, <Py_ssize_t>MAX_VECTOR)
-    return kernel.sendmsg(sysfd, &message, MSG_NOSIGNAL)
+    return kernel.sendmsg(sysfd, &message, FLAGS)
 
 
 ctypedef int (*send_fn)(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done) noexcept

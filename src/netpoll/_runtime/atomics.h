@@ -3,8 +3,9 @@
  * On a build with the GIL every word below is read and written with the GIL held, so a plain
  * compare and store is atomic and costs nothing.  On a free-threaded build the same names are
  * real atomics and real locks; what else two threads share (waiting queues, timers) still counts on
- * the GIL, and the package does not declare itself fit to run without.  The one exception is the flag of a poller's wake-up: a signal
- * handler or a thread without the GIL may raise it, so it is atomic on every build.
+ * the GIL, and the package does not declare itself fit to run without.  The one exception is the flag
+ * of a poller's wake-up: a signal handler or a thread without the GIL may raise it, so it is atomic on
+ * every build.
  */
 #ifndef NETPOLL_ATOMICS_H
 #define NETPOLL_ATOMICS_H

@@ -101,19 +101,34 @@ def shut(Scheduler s not None):
     s.unlink(main)
 
 
-def strand(Scheduler s not None, *, bint forked=False):
-    """Let go of the goroutines that did not end, without unwinding them.
+cdef void *survivor(Scheduler s) noexcept:
+    """The goroutine that runs; the one on whose stack a signal handler runs, if the scheduler was looking for work."""
+    if s.current != NULL:
+        return s.current
+    return s.seeker if s.seeker != NULL else s.main
 
-    Whoever waits for them, or for a lock that they hold, is let go as well.
-    """
+
+cdef void let_go(list stranded) noexcept:
+    """Take goroutines that will never run again out of what they are inside of: first out of lines, so that
+    none of them is handed a lock that another one held."""
     cdef G g
-    cdef list stranded = [g for g in s.goroutines() if <void *>g != s.current]
     for g in stranded:
         if g.on_strand != NULL and g.inside_mode & IN_LINE:
             g.on_strand(g.inside, g.inside_mode)
     for g in stranded:
         if g.on_strand != NULL and not g.inside_mode & IN_LINE:
             g.on_strand(g.inside, g.inside_mode)
+
+
+def strand(Scheduler s not None, *, bint forked=False):
+    """Let go of the goroutines that did not end, without unwinding them.
+
+    Whoever waits for them, or for a lock that they hold, is let go as well.
+    """
+    cdef G g
+    cdef void *stays = survivor(s)
+    cdef list stranded = [g for g in s.goroutines() if <void *>g != stays]
+    let_go(stranded)
     for g in stranded:
         g.state = G_DEAD
         g.cancelled = True
@@ -129,10 +144,11 @@ def strand(Scheduler s not None, *, bint forked=False):
 
 def after_fork(Scheduler s not None):
     """In the child: a fresh poller, and only the goroutine that forked."""
-    cdef G g = <G>s.current
+    cdef G g = <G>survivor(s)
+    cdef GList retry = GList(NULL, NULL, 0)
     cdef Poller parents = s.poller
     strand(s, forked=True)
-    s.main = s.current
+    s.main = <void *>g
     s.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
     s.outside = s.net_waiters = 0
     parents.shut()      # first: the gate's end must not reach the parent's registrations
@@ -140,10 +156,14 @@ def after_fork(Scheduler s not None):
     s.poller = new_poller()
     s.owns_signals = True
     g.interrupt = None
+    # Forked by a signal handler while it was parked: it has to register with the new poller.
+    parents.wake_all(&retry)
+    ready_list(&retry)
 
 
 def forget(Scheduler s not None):
-    """In a forked child: close what belonged to a thread of the parent; its goroutines stay as they are."""
+    """In a forked child: close what belonged to a thread of the parent; its goroutines let go of their locks."""
     s.closed = True
+    let_go(s.goroutines())
     s.poller.shut()
     s.gate = None

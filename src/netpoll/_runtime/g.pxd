@@ -59,6 +59,7 @@ cdef class G:
     cdef object context
     cdef object result
     cdef object exception
+    cdef object traceback       # the exception's, as it was at the end: each raise makes it longer
     cdef object interrupt       # an exception to raise at its park
     cdef const char *reason     # what it is parked on, for dumps
     cdef strand_fn on_strand    # while parked inside of something: how to get it out

@@ -34,7 +34,7 @@ class Goroutine(G, Generic[_T_co]):
 
     @property
     def state(self) -> str:
-        """In words: new, runnable, running, "waiting: <what for>", done."""
+        """In words: new, runnable, running, "waiting: <what for>", done, failed, cancelled."""
 
     @property
     def cancelled(self) -> bool:

@@ -4,6 +4,7 @@ Source: go1.27 runtime/proc.go newproc, Gosched, runtime/time.go timeSleep.
 """
 cimport cython
 from cpython.contextvars cimport PyContext_CopyCurrent
+from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t
@@ -83,7 +84,7 @@ cdef class Goroutine(G):
 
     @property
     def state(self):
-        """In words: new, runnable, running, "waiting: <what for>", done."""
+        """In words: new, runnable, running, "waiting: <what for>", done, failed, cancelled."""
         return state_of(self)
 
     @property
@@ -129,7 +130,7 @@ cdef class Goroutine(G):
             return target.result
         if target.cancelled and isinstance(target.exception, Cancelled):
             raise GoroutineCancelled(f"{self.name} was cancelled") from target.exception
-        raise target.exception
+        raise target.exception.with_traceback(target.traceback)
 
     def cancel(self):
         """Make each further park of this goroutine raise Cancelled, the present one at once.
@@ -182,7 +183,8 @@ def adopt_current(Scheduler s not None):
     cdef G g = Goroutine.__new__(Goroutine)
     cdef PyObject *here = <PyObject *>PyGreenlet_GetCurrent()
     if here == NULL:
-        raise RuntimeError("greenlet is being finalized")
+        PyErr_Clear()
+        raise RuntimeError("netpoll cannot be used any more: the interpreter is ending")
     g.greenlet = here
     g.given_name = "main"
     g.state = G_RUNNING

@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -50,6 +51,12 @@ static inline int np_set_nonblocking(int fd, int on) {
     int before = (flags & O_NONBLOCK) != 0;
     if (before != (on != 0) && fcntl(fd, F_SETFL, flags ^ O_NONBLOCK) < 0) return -1;
     return before;
+}
+
+/* A descriptor of a kind that has no type of file, as an eventfd has none. */
+static inline int np_is_anonymous(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
 }
 
 #endif

@@ -9,17 +9,21 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn, ParamSpec, TypeVar
 
 from netpoll._runtime import ending, report
-from netpoll._runtime.scheduler import attached_scheduler, ensure_scheduler, on_interrupt
+from netpoll._runtime.goroutine import Goroutine
+from netpoll._runtime.scheduler import (
+    Scheduler,
+    attached_scheduler,
+    ensure_scheduler,
+    on_interrupt,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
-    from netpoll._runtime.goroutine import Goroutine
-    from netpoll._runtime.scheduler import Scheduler
+# For typing.get_type_hints(excepthook): report cannot import what itself imports report.
+vars(report)["Goroutine"] = Goroutine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,14 +42,19 @@ def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Source: go1.27 runtime/proc.go main.
     """
-    if not callable(main):
-        raise TypeError(f"run() needs a callable, not {type(main).__name__}")
-    if inspect.iscoroutinefunction(main) or inspect.isasyncgenfunction(main):
+    check_plain("run", main)
+    return ending.run(ensure_scheduler(), main, args, kwargs, _end_run)
+
+
+def check_plain(caller: str, fn: Callable[..., object]) -> None:
+    """Raise the TypeError of a caller that can only call plain functions, if fn is none."""
+    if not callable(fn):
+        raise TypeError(f"{caller}() needs a callable, not {type(fn).__name__}")
+    if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
         raise TypeError(
-            "run() needs a plain function, not one made by `async def`: "
+            f"{caller}() needs a plain function, not one made by `async def`: "
             "in netpoll whatever waits is simply called"
         )
-    return ending.run(ensure_scheduler(), main, args, kwargs, _end_run)
 
 
 def _end_run(scheduler: Scheduler) -> None:
@@ -53,6 +62,13 @@ def _end_run(scheduler: Scheduler) -> None:
         end(scheduler)
     finally:
         _thread.__dict__.pop("end", None)
+
+
+def end_own() -> None:
+    """End the scheduler that the calling thread may have got; it may get a new one later."""
+    scheduler = attached_scheduler()
+    if scheduler is not None and not scheduler.closed:
+        _end_run(scheduler)
 
 
 def end(scheduler: Scheduler) -> None:
@@ -173,11 +189,5 @@ def end_child(goroutine: Goroutine, exception: BaseException | None) -> NoReturn
     os._exit(status & 0xFF)
 
 
-def _at_exit() -> None:
-    scheduler = attached_scheduler()
-    if scheduler is not None and not scheduler.closed:
-        end(scheduler)
-
-
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+atexit.register(end_own)

@@ -13,3 +13,4 @@ cdef class EpollPoller(Poller):
 
     cdef void dispatch(self, epoll_event *event, bint blocking, GList *ready) noexcept
     cdef void give_back(self) noexcept
+    cdef void renew_event_fd(self) noexcept nogil

@@ -8,6 +8,7 @@ Kernel facts:
     and only this bit tells.
   * close(2) removes a registration only with the last descriptor of the open file. A duplicate, or a
     child of fork, would keep it alive, so deregistering is explicit.
+  * An eventfd has no type of file, and so is told from most of what may take its number.
   * An event for a registration that is gone may still be in a batch that was fetched before: PollCache
     drops it by its tag.
 
@@ -17,9 +18,6 @@ from cpython.exc cimport PyErr_SetFromErrno
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
-
-import os
-import stat
 
 from netpoll._runtime.atomics cimport np_flag_clear, np_flag_raise
 from netpoll._runtime.glist cimport GList
@@ -43,14 +41,6 @@ from netpoll._runtime.syscalls cimport (
 
 cdef enum:
     BATCH = 512   # events of one call
-
-
-cdef bint is_anonymous(int fd) noexcept:
-    """Tell whether a descriptor is of a kind that has no type of file, as an eventfd has none."""
-    try:
-        return stat.S_IFMT(os.fstat(fd).st_mode) == 0
-    except OSError:
-        return False
 
 
 cdef class EpollPoller(Poller):
@@ -146,17 +136,26 @@ cdef class EpollPoller(Poller):
 
     cdef void wake(self) noexcept nogil:
         cdef uint64_t one = 1
-        if self.event_fd >= 0 and np_flag_raise(&self.waking):
-            kernel.write(self.event_fd, &one, sizeof(one))
+        if self.event_fd < 0 or not np_flag_raise(&self.waking):
+            return
+        if not kernel.is_anonymous(self.event_fd):
+            self.renew_event_fd()
+        kernel.write(self.event_fd, &one, sizeof(one))
+
+    cdef void renew_event_fd(self) noexcept nogil:
+        """It was closed behind our back, and its number may be a stranger's: watch another one."""
+        cdef epoll_event event
+        self.event_fd = kernel.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+        event.events = EPOLLIN
+        event.data.u64 = WAKE_KEY
+        kernel.epoll_ctl(self.epfd, EPOLL_CTL_ADD, self.event_fd, &event)
 
     cdef bint owns(self, int fd) noexcept:
-        return fd >= 0 and (fd == self.epfd or fd == self.event_fd)
+        return fd >= 0 and (fd == self.epfd or (fd == self.event_fd and kernel.is_anonymous(fd)))
 
     cdef void abandon(self, GList *ready) noexcept:
         # The numbers may have been given to somebody else meanwhile: then they are not ours to close.
         self.epfd = -1
-        if not is_anonymous(self.event_fd):
-            self.event_fd = -1
         self.give_back()
         Poller.abandon(self, ready)
 
@@ -167,7 +166,7 @@ cdef class EpollPoller(Poller):
     cdef void give_back(self) noexcept:
         if self.epfd >= 0:
             kernel.close(self.epfd)
-        if self.event_fd >= 0:
+        if self.event_fd >= 0 and kernel.is_anonymous(self.event_fd):
             kernel.close(self.event_fd)
         self.epfd = self.event_fd = -1
         free(self.events)

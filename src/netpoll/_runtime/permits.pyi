@@ -1,12 +1,12 @@
 from netpoll._runtime.g import G
 
 def park(timeout: float | None = None) -> bool:
-    """Park the calling goroutine until `unpark`; return False if `timeout` seconds passed first.
+    """Park the calling goroutine until `ready`; return False if `timeout` seconds passed first.
 
-    An `unpark` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
+    A `ready` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
     """
 
-def unpark(goroutine: G) -> None:
+def ready(goroutine: G) -> None:
     """Wake a goroutine from `park`, or let its next `park` return at once. Any thread."""
 
 def await_call() -> None: ...

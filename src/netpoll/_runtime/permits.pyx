@@ -1,6 +1,6 @@
-"""Park and unpark: a wake-up that is kept until it is taken, for those who build their own ways to wait.
+"""Park and ready: a wake-up that is kept until it is taken, for those who build their own ways to wait.
 
-    permit       unpark                   park
+    permit       ready                    park
     none         -> kept                  parks until there is one
     kept         stays (there is one)     -> none, returns at once
     awaited      -> none, wakes           (one goroutine parks once)
@@ -11,12 +11,12 @@ from libc.stdint cimport int64_t, uint8_t
 
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, WAKE_TIMEOUT
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, park as park_current, ready
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, park as park_current, ready as make_ready
 from netpoll._runtime.timers cimport timer_disarm
 
 cdef enum Permit:
     # Kept apart: a call on a thread takes no wake-up that was meant for park().
-    BY_UNPARK = 1
+    BY_READY = 1
     BY_CALL = 2
 
 
@@ -32,7 +32,7 @@ cdef bint park_for(uint8_t permit, object timeout) except -1:
     if g.permits & permit:
         g.permits &= ~permit
         return True
-    g.reason = "park" if permit == BY_UNPARK else "a call on a thread"
+    g.reason = "park" if permit == BY_READY else "a call on a thread"
     g.state = G_WAITING
     g.parked_for = permit
     if until:
@@ -58,21 +58,23 @@ cdef int give_permit(G g, uint8_t permit) except -1:
     g.permits |= permit
     # What waits for something else finds it at its next park.
     if g.parked_for & permit:
-        ready(<void *>g)
+        make_ready(<void *>g)
     return 0
 
 
 def park(timeout=None):
-    """Park the calling goroutine until `unpark`; return False if `timeout` seconds passed first.
+    """Park the calling goroutine until `ready`; return False if `timeout` seconds passed first.
 
-    An `unpark` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
+    A `ready` that came before is consumed instead: no wake-up is lost. Raises Cancelled.
     """
-    return park_for(BY_UNPARK, timeout)
+    return park_for(BY_READY, timeout)
 
 
-def unpark(G goroutine not None):
+def ready(goroutine):
     """Wake a goroutine from `park`, or let its next `park` return at once. Any thread."""
-    give_permit(goroutine, BY_UNPARK)
+    if not isinstance(goroutine, G):
+        raise TypeError(f"ready() needs a Goroutine, not {type(goroutine).__name__}")
+    give_permit(goroutine, BY_READY)
 
 
 def await_call():

@@ -6,6 +6,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport moment
+from netpoll._runtime.g cimport G
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
     MODE_READ,
@@ -15,10 +16,19 @@ from netpoll._runtime.netpoll cimport (
     PollDesc as CPollDesc,
     Poller,
     pd_close,
+    pd_unblock,
 )
-from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, ready_list
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready_list
 from netpoll._runtime.wait cimport fail_poll, wait_poll
 from netpoll.errors import ClosedError
+
+
+cdef void strand(void *inside, int mode) noexcept:
+    """Let go of a goroutine that will never run again."""
+    cdef PollDesc desc = <PollDesc>inside
+    desc.waiting &= ~mode
+    if desc.pd != NULL:
+        pd_unblock(desc.pd, mode, False)
 
 
 @cython.no_gc_clear     # __dealloc__ needs the poller
@@ -67,6 +77,7 @@ cdef class PollDesc:
         cdef Poller _poller    # kept alive: its cache holds what is waited on
         cdef int error
         cdef int64_t until
+        cdef G g
         if self.pd == NULL or self.scheduler.closed:
             raise ClosedError()
         if get_scheduler() is not self.scheduler:
@@ -78,10 +89,13 @@ cdef class PollDesc:
             self.move()
         _poller = self.poller
         self.waiting |= mode
+        g = current_g(self.scheduler)
+        g.on_strand, g.inside, g.inside_mode = strand, <void *>self, mode
         try:
             error = wait_poll(self.scheduler, self.pd, mode, until)
         finally:
             self.waiting &= ~mode
+            g.on_strand = NULL
         if error == POLL_OK or (error == POLL_CLOSING and self.pd != NULL):   # moved meanwhile: try again
             return 0
         return fail_poll(error)

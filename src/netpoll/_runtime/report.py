@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 
 
-def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
+def excepthook(goroutine: Goroutine, exception: BaseException, /) -> None:
     """Print the traceback of an exception that nobody joins, and which goroutine it ended.
 
     Assign another function to `netpoll.excepthook` to have it called instead: in the goroutine that
@@ -36,11 +36,12 @@ def excepthook(goroutine: Goroutine, exception: BaseException) -> None:
 
 def unhandled(goroutine: Goroutine, exception: BaseException) -> None:
     """Call the excepthook that is in force; what it raises is printed and goes no further."""
-    # By name: the package's top is where people assign a hook, and is above this layer. It is gone
-    # from there only when the interpreter is nearly so.
-    public = sys.modules.get("netpoll")
-    hook = getattr(public, "excepthook", None) or excepthook
+    hook = excepthook
     try:
+        # By name: the package's top is where people assign a hook, and is above this layer. It is
+        # gone from there only when the interpreter is nearly so.
+        assigned = getattr(sys.modules.get("netpoll"), "excepthook", None)
+        hook = excepthook if assigned is None else assigned
         hook(goroutine, exception)
     except BaseException as failure:  # noqa: BLE001 - whoever called must go on
         with contextlib.suppress(BaseException):  # standard error may be closed, or be no stream

@@ -15,6 +15,7 @@ cdef enum:
 
 cdef class Scheduler:
     cdef void *current          # the running goroutine; NULL while the scheduler itself runs
+    cdef void *seeker           # on whose stack it runs then; NULL: on one whose goroutine has ended
     cdef void *runnext
     cdef GList runq
     cdef int budget
@@ -50,7 +51,7 @@ cdef class Scheduler:
     cdef int open_gate(self) except -1
     cdef int poll(self, int64_t delay) noexcept
     cdef int block(self) noexcept
-    cdef bint nothing_will_come(self) noexcept
+    cdef bint nothing_will_come(self) except -1
     cdef void poll_failed(self) noexcept
     cdef void lose_poller(self)
     cdef void interrupt_main(self, object exception) noexcept

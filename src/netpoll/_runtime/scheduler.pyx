@@ -17,7 +17,7 @@ slice and cannot starve the queue.
 
 Source: go1.27 runtime/proc.go (schedule, findRunnable, gopark, goready); tokio's budget of 128.
 """
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear, PyErr_SetInterrupt
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.errno cimport EBADF
@@ -251,9 +251,14 @@ cdef class Scheduler:
             delay = when - nanotime()
             if delay <= 0:
                 return 0
-        elif self.nothing_will_come():
-            self.deadlock()
-            return 0
+        else:
+            try:
+                if self.nothing_will_come():
+                    self.deadlock()
+                    return 0
+            except BaseException as exception:
+                self.interrupt_main(exception)
+                return 0
         if not self.owns_signals:
             self.block_in_poll(delay)
             return 0
@@ -282,7 +287,7 @@ cdef class Scheduler:
             self.interrupt_main(exception)
         return 0
 
-    cdef bint nothing_will_come(self) noexcept:
+    cdef bint nothing_will_come(self) except -1:
         """Tell whether all who are parked wait for one another."""
         if self.timers.count or self.net_waiters or self.outside or self.inbound.head != NULL:
             return False
@@ -468,6 +473,7 @@ cdef int park_unsure(Scheduler s, G g) except -1:
     cdef PyObject *own = g.greenlet
     cdef PyObject *here = <PyObject *>PyGreenlet_GetCurrent()
     if here == NULL:
+        PyErr_Clear()
         g.state = G_RUNNING
         raise RuntimeError("cannot park: the interpreter is ending")
     if here == own:
@@ -488,6 +494,7 @@ cdef int park_here(Scheduler s, G g) except -1:
     if s.closed:
         g.state = G_RUNNING
         raise RuntimeError("cannot park: the scheduler of this thread has ended")
+    s.seeker = <void *>g
     next_g = s.find_runnable()
     if next_g == <void *>g:
         s.current = next_g
@@ -496,6 +503,8 @@ cdef int park_here(Scheduler s, G g) except -1:
         s.switch_to(next_g)
         while s.current != <void *>g:
             # A greenlet of the program's own came here, which is not the way to wake a goroutine.
+            if (<G>s.current).greenlet == NULL:
+                raise RuntimeError("a goroutine was switched to from one that has ended")
             s.switch_to(s.current)
     if g.interrupt is not None and (g.wake == WAKE_READY or g.wake == WAKE_TIMEOUT):
         s.interrupt_later(g)

@@ -26,7 +26,7 @@ cdef extern from "kernel.h" nogil:
     enum: EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET
     enum: EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CLOEXEC
     enum: EFD_CLOEXEC, EFD_NONBLOCK
-    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, AF_UNSPEC, AF_INET, AF_INET6, MSG_NOSIGNAL, MSG_PEEK
+    enum: SOCK_NONBLOCK, SOCK_CLOEXEC, AF_UNSPEC, AF_INET, AF_INET6, MSG_NOSIGNAL, MSG_DONTWAIT, MSG_PEEK
     enum: SOL_SOCKET, SO_DOMAIN, SO_ERROR, O_CLOEXEC, O_NONBLOCK
 
 cdef struct Kernel:
@@ -48,6 +48,7 @@ cdef struct Kernel:
     int (*getpeername)(int fd, sockaddr *address, socklen_t *size) noexcept nogil
     int (*dup)(int fd) noexcept nogil
     int (*set_nonblocking)(int fd, int on) noexcept nogil
+    int (*is_anonymous)(int fd) noexcept nogil
     int (*epoll_create)(int flags) noexcept nogil
     int (*epoll_ctl)(int epfd, int operation, int fd, epoll_event *event) noexcept nogil
     int (*epoll_wait)(int epfd, epoll_event *events, int size, int64_t delay_ns) noexcept nogil

@@ -47,6 +47,7 @@ cdef extern from "kernel.h" nogil:
     int c_getpeername "getpeername"(int fd, sockaddr *address, socklen_t *size)
     int c_dup "np_dup_cloexec"(int fd)
     int c_set_nonblocking "np_set_nonblocking"(int fd, int on)
+    int c_is_anonymous "np_is_anonymous"(int fd)
     int c_epoll_create "epoll_create1"(int flags)
     int c_epoll_ctl "epoll_ctl"(int epfd, int operation, int fd, epoll_event *event)
     int c_epoll_wait "np_epoll_wait"(int epfd, epoll_event *events, int size, int64_t delay_ns)
@@ -254,6 +255,7 @@ cdef void restore() noexcept:
     kernel.getpeername = c_getpeername
     kernel.dup = c_dup
     kernel.set_nonblocking = c_set_nonblocking
+    kernel.is_anonymous = c_is_anonymous
     kernel.epoll_create = c_epoll_create
     kernel.epoll_ctl = c_epoll_ctl
     kernel.epoll_wait = c_epoll_wait

@@ -16,15 +16,12 @@ import contextvars
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from netpoll._runtime.goroutine import current
+from netpoll._runtime import lifecycle
+from netpoll._runtime.goroutine import Goroutine, current
 from netpoll._runtime.permits import await_call, call_done
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from netpoll._runtime.goroutine import Goroutine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,35 +74,46 @@ class ThreadPool:
 
     def submit(self, job: _Job[Any]) -> None:
         """Queue a job, with a new thread for it unless one is idle or there are enough."""
-        with self._lock:
-            self._jobs.append(job)
-            if self._idle >= len(self._jobs):
-                self._work.notify()
-                return
-            if self._threads >= self._most:
-                return
-            self._threads += 1
+        thread = threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True)
+        counted = False
         try:
-            threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True).start()
-        except RuntimeError as error:
-            # The system has no thread for us. Those there are come to it; without any, it fails.
             with self._lock:
-                self._threads -= 1
-                if self._threads:
+                self._jobs.append(job)
+                if self._idle >= len(self._jobs):
+                    self._work.notify()
                     return
-                self._jobs.remove(job)
-            # Since Python 3.12 none can be started once the main thread has come to its end.
-            if threading.main_thread().is_alive():
+                if self._threads >= self._most:
+                    return
+                self._threads += 1
+                counted = True
+            thread.start()
+        except BaseException as error:
+            # The system has no thread for us, or a signal handler raised something in between.
+            with self._lock:
+                self._threads -= counted and not thread.is_alive()
+            if not isinstance(error, RuntimeError):
                 raise
-            kind = type(error)  # which is a PythonFinalizationError since 3.13
-        else:
-            return
-        raise kind("blocking() can start no thread: the interpreter is shutting down")
+            self._without_a_new_thread(job, error)
+
+    def _without_a_new_thread(self, job: _Job[Any], error: RuntimeError) -> None:
+        """Leave the job to the threads that there are; without any, it fails."""
+        with self._lock:
+            if self._threads:
+                return
+            self._jobs.remove(job)
+        # Since Python 3.12 none can be started once the main thread has come to its end.
+        if threading.main_thread().is_alive():
+            raise error
+        # Its kind is PythonFinalizationError since 3.13.
+        text = "blocking() can start no thread: the interpreter is shutting down"
+        raise type(error)(text) from None
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
             job.run()
             del job
+            # After the caller has its outcome, before the thread is free for another job.
+            lifecycle.end_own()
 
     def _next(self) -> _Job[Any] | None:
         with self._lock:
@@ -139,14 +147,17 @@ def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Raises what fn raises. In a copy of the caller's contextvars context. When the goroutine is
     cancelled, the wait ends at once and the thread goes on alone; what fn then returns or raises is
-    dropped. At most 256 run at once, the others wait for their turn. RuntimeError if no thread can
-    be had, as at the interpreter's end since Python 3.12.
+    dropped. Goroutines that fn starts and does not join are those of its thread: cancelled when it
+    returns, reported after a grace period (5 s) if they have not ended; the caller does not wait
+    for that. At most 256 run at once, the others wait for their turn. TypeError for an `async def`.
+    RuntimeError if no thread can be had, as at the interpreter's end since Python 3.12.
 
     Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
     """
+    lifecycle.check_plain("blocking", fn)
     job = _Job(lambda: fn(*args, **kwargs), current())
-    _pool.submit(job)
     try:
+        _pool.submit(job)
         while not job.done:
             await_call()
     finally:

@@ -90,9 +90,9 @@ cdef int wait_queue(Scheduler s, Waiter *waiter, G g, int64_t until) except -1:
     Raises what is pending unless it was granted: then that comes up at the next park.
     """
     cdef int granted, outcome
-    g.state = G_WAITING
     if until:
         s.timers.arm(&g.timer, until)
+    g.state = G_WAITING
     outcome = park_quietly(s, g)
     if until:
         timer_disarm(&g.timer)
@@ -110,9 +110,9 @@ cdef int sleep_until(Scheduler s, int64_t when) except -1:
     """Park until `when`."""
     cdef G g = current_g(s)
     s.check_pending(g)
-    g.state = G_WAITING
     g.reason = "sleep"
-    s.timers.arm(&g.timer, when)
+    s.timers.arm(&g.timer, when)    # may raise: before it counts as waiting
+    g.state = G_WAITING
     cdef int outcome = park_quietly(s, g)
     timer_disarm(&g.timer)
     if outcome < 0:

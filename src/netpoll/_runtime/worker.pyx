@@ -11,7 +11,7 @@ the next below it, and ten thousand of them would use up the C stack.
 
 Source: go1.27 runtime/proc.go goexit0, gfget (dead goroutines are kept for the next ones).
 """
-from cpython.contextvars cimport PyContext_Enter, PyContext_Exit
+from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
@@ -49,6 +49,8 @@ cdef extern from "Python.h":
     PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs)
     Py_ssize_t Py_REFCNT(PyObject *o)
     bint PyCoro_CheckExact(object o)
+    int enter_context "PyContext_Enter"(object context)
+    int exit_context "PyContext_Exit"(object context)
 
 cdef enum:
     MAX_IDLE = 1024       # greenlets kept for reuse, some 2 KiB each
@@ -56,58 +58,71 @@ cdef enum:
 
 # ---- one goroutine ---------------------------------------------------------------------------
 
-cdef void execute(Scheduler s, void *which):
-    """Run the function of a goroutine, here and now, on the greenlet that is its own."""
+cdef void execute(Scheduler s, void *which) noexcept:
+    """Run the function of a goroutine, here and now, on the greenlet that is its own. No `try`; see raised.pxd."""
     cdef G g = <G>which
     cdef PyObject *result = NULL
-    if g.cancelled:
-        g.exception = Cancelled(f"{name_of(g)} was cancelled before it began")
-    else:
-        PyContext_Enter(g.context)
+    if not g.cancelled:
+        enter_context(g.context)
         result = PyObject_Call(<PyObject *>g.fn, <PyObject *>g.args, <PyObject *>g.kwargs)
         if result == NULL:
             g.exception = np_take_exception()
-        elif PyCoro_CheckExact(<object>result) and iscoroutinefunction(g.fn):
-            g.exception = refuse(g, result)
-        else:
-            g.result = <object>result
-            Py_DECREF(<object>result)
-        PyContext_Exit(g.context)
-    finish(s, g)
+        if exit_context(g.context) < 0:
+            PyErr_Clear()   # the program has put another one in its place (greenlet.gr_context)
+    finish(s, g, result)
 
 
-cdef object refuse(G g, PyObject *coroutine):
-    """Return the error of a function that was `async def`: its body has not begun, and will not."""
-    unstarted = <object>coroutine
-    Py_DECREF(unstarted)
-    unstarted.close()
-    return TypeError(
-        "go() needs a plain function, not one made by `async def`: in netpoll whatever waits is simply called"
-    )
-
-
-cdef void finish(Scheduler s, G g):
+cdef void finish(Scheduler s, G g, PyObject *result) noexcept:
     """Hand over the outcome of a goroutine and forget it. Still in its own name: a finalizer may park."""
     # One reference is the list's of all goroutines, one the caller's.
     cdef bint held = Py_REFCNT(<PyObject *>g) > 2
+    try:
+        settle(g, result)
+        tell(s, g, held)
+        held = Py_REFCNT(<PyObject *>g) > 2     # by whom the excepthook gave it to, too
+        if held and g.given_name is None:
+            g.given_name = name_of(g)
+    except BaseException as exception:
+        # A signal handler raised it meanwhile; this goroutine has ended, and main hears of it.
+        s.interrupt_main(exception)
+    bury(s, g, held)
+
+
+cdef int settle(G g, PyObject *result) except -1:
+    """Keep what the function returned, or what goes for an exception."""
+    if result != NULL:
+        g.result = <object>result
+        Py_DECREF(g.result)
+        if PyCoro_CheckExact(g.result) and iscoroutinefunction(g.fn):
+            refuse(g)
+    elif g.exception is None:
+        g.exception = Cancelled(f"{name_of(g)} was cancelled before it began")
+    if g.exception is not None:
+        g.traceback = g.exception.__traceback__
+    return 0
+
+
+cdef int tell(Scheduler s, G g, bint held) except -1:
+    """Have somebody hear of a failure: who joins, who may still join, or the excepthook."""
     if <void *>g == s.main:
         # This process was forked by a goroutine that was not main, and that one has ended.
         from netpoll._runtime import lifecycle
         lifecycle.end_child(g, g.exception)
-    if failed(g):
-        if g.joiners.first == NULL and not g.joined:
-            if held:
-                s.unjoined.append(weakref.ref(g, s.unjoined.remove))
-            else:
-                g.joined = True
-                report.unhandled(g, g.exception)
-                held = Py_REFCNT(<PyObject *>g) > 2     # by whom the hook gave it to
-    if held and g.given_name is None:
-        g.given_name = name_of(g)
+    if not failed(g) or g.joined or g.joiners.first != NULL:
+        return 0
+    if held:
+        s.unjoined.append(weakref.ref(g, s.unjoined.remove))
+        return 0
+    g.joined = True
+    report.unhandled(g, g.exception)
+    return 0
+
+
+cdef void bury(Scheduler s, G g, bint held) noexcept:
     # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
     g.fn = g.args = g.kwargs = g.context = None
     if not held:
-        g.result = g.exception = None
+        g.result = g.exception = g.traceback = None
     g.state = G_DEAD
     s.timers.remove(&g.timer)
     if g.joiners.first != NULL:
@@ -120,25 +135,29 @@ cdef void finish(Scheduler s, G g):
     s.unlink(g)
 
 
-cdef void start_failed(Scheduler s) noexcept:
+cdef int refuse(G g) except -1:
+    """Make an error of a function that was `async def`: its body has not begun, and will not."""
+    coroutine, g.result = g.result, None
+    coroutine.close()
+    g.exception = TypeError(
+        "go() needs a plain function, not one made by `async def`: in netpoll whatever waits is simply called"
+    )
+    return 0
+
+
+cdef int start_failed(Scheduler s) except -1:
     """No memory for a greenlet: the goroutine ends without having begun."""
     cdef G g = <G>s.assigned
     cdef void *next_g
-    try:
-        g.exception = np_take_exception()
-        finish(s, g)
-    except BaseException as exception:
-        s.interrupt_main(exception)
+    g.exception = np_take_exception()
+    finish(s, g, NULL)
     next_g = s.find_runnable()
     if (<G>next_g).greenlet == NULL:
         s.assigned = next_g
         s.current = next_g
         (<G>next_g).state = G_RUNNING
-        return
-    try:
-        s.switch_to(next_g)
-    except BaseException as exception:
-        s.interrupt_main(exception)
+        return 0
+    return s.switch_to(next_g)
 
 
 # ---- greenlets -------------------------------------------------------------------------------
@@ -160,6 +179,7 @@ cdef int serve() except -1:
         execute(s, g)    # `g` may be freed now
         if s.closed:
             return 0
+        s.seeker = NULL
         g = s.find_runnable()
         if (<G>g).greenlet == NULL:
             (<G>g).greenlet = here
@@ -188,7 +208,9 @@ def spawner_body():
     cdef PyObject *worker
     cdef PyObject *outcome
     while True:
+        s.current = NULL    # a finalizer that the collector runs meanwhile must not park here
         worker = <PyObject *>PyGreenlet_New(<PyObject *>worker_body, NULL)
+        s.current = s.assigned
         if worker == NULL:
             start_failed(s)
             continue

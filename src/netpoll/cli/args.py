@@ -127,7 +127,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="S",
         type=values.duration,
         default=5.0,
-        help="how long to wait for the last answers (default 5)",
+        help="how long a connection may take to open, and the last answers to come (default 5)",
     )
     parser.add_argument(
         "--address",

@@ -24,3 +24,19 @@ def on_request_to_end(end: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt even if it was ignored; for the main thread only.
+
+    A shell without job control has its background processes ignore it.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

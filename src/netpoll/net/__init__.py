@@ -2,7 +2,7 @@
 
 from netpoll.net.addr import Addr, InternetAddr, TCPAddr
 from netpoll.net.conn import Conn
-from netpoll.net.control import Control
+from netpoll.net.control import Control, RawSocket
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
@@ -20,6 +20,7 @@ __all__ = [
     "KeepAlive",
     "ListenConfig",
     "Listener",
+    "RawSocket",
     "Resolver",
     "TCPAddr",
     "TCPConn",
@@ -29,3 +30,7 @@ __all__ = [
     "listen",
     "split_host_port",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,7 +3,7 @@ from netpoll._poll.stream_fd cimport StreamFD
 
 cdef class Conn:
     cdef readonly StreamFD _fd
-    cdef readonly str network
+    cdef str _network
     cdef object local       # raw sockaddr until somebody asks, then an Addr
     cdef object remote
 

@@ -17,9 +17,9 @@ _ReadsAndWrites: TypeAlias = Literal["rwb", "rbw", "wrb", "wbr", "brw", "bwr"]
 class Conn:
     """One end of a stream connection; `with` closes it.
 
-    Any number of goroutines may use it at the same time: reads take turns, writes take turns, close
-    wakes both. What parks raises, besides what it says: OpError, ClosedError once closed,
-    DeadlineExceeded, and Cancelled.
+    Any goroutine of any thread may use it, any number at the same time: reads take turns, writes
+    take turns, close wakes both. What parks raises, besides what it says: OpError, ClosedError once
+    closed, DeadlineExceeded, and Cancelled.
     """
 
     def __init__(self, fd: StreamFD, network: str, local: bytes, remote: bytes) -> None:
@@ -28,7 +28,9 @@ class Conn:
     @property
     def _fd(self) -> StreamFD: ...
     @property
-    def network(self) -> str: ...
+    def network(self) -> str:
+        """The network it was made for: "tcp", "tcp4" or "tcp6"."""
+
     def read(self, n: int = 65536) -> bytes:
         """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
 
@@ -64,7 +66,8 @@ class Conn:
     ) -> TextIOWrapper:
         """Return a file that reads from or writes to this connection, as socket.makefile does.
 
-        For one goroutine at a time. Closing the file leaves the connection open.
+        For one goroutine at a time. Closing the file leaves the connection open. After a deadline
+        or a cancellation in the midst of a read the file is of no more use: make a new one.
         """
 
     @overload
@@ -135,7 +138,8 @@ class Conn:
     def set_deadline(self, when: float | None) -> None:
         """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
 
-        It stays until it is set anew, and wakes who waits. Does not park.
+        It stays until it is set anew, and wakes who waits. Does not park. A timeout holds as well:
+        the earlier of the two counts.
         """
 
     def set_read_deadline(self, when: float | None) -> None:
@@ -145,7 +149,10 @@ class Conn:
         """Make writes fail from `when` on; as set_deadline."""
 
     def settimeout(self, seconds: float | None) -> None:
-        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait."""
+        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait.
+
+        A deadline holds as well: the earlier of the two counts, and None does not lift a deadline.
+        """
 
     def gettimeout(self) -> float | None:
         """Return the timeout in seconds, None if there is none."""

@@ -27,9 +27,9 @@ cdef write_fn write_quietly = <write_fn><void *>write
 cdef class Conn:
     """One end of a stream connection; `with` closes it.
 
-    Any number of goroutines may use it at the same time: reads take turns, writes take turns, close
-    wakes both. What parks raises, besides what it says: OpError, ClosedError once closed,
-    DeadlineExceeded, and Cancelled.
+    Any goroutine of any thread may use it, any number at the same time: reads take turns, writes
+    take turns, close wakes both. What parks raises, besides what it says: OpError, ClosedError once
+    closed, DeadlineExceeded, and Cancelled.
     """
 
     @cython.embedsignature(False)  # without the defaults, which are there for the message alone
@@ -38,7 +38,7 @@ cdef class Conn:
         if fd is None or network is None or local is None or remote is None:
             raise TypeError("a connection is made by net.dial(), or by accept() of a listener")
         self._fd = fd
-        self.network = network
+        self._network = network
         self.local = local
         self.remote = remote
 
@@ -96,7 +96,8 @@ cdef class Conn:
     def makefile(self, mode="r", buffering=-1, *, encoding=None, errors=None, newline=None):
         """Return a file that reads from or writes to this connection, as socket.makefile does.
 
-        For one goroutine at a time. Closing the file leaves the connection open.
+        For one goroutine at a time. Closing the file leaves the connection open. After a deadline
+        or a cancellation in the midst of a read the file is of no more use: make a new one.
         """
         from netpoll.net.makefile import makefile
         return makefile(self, mode, buffering, encoding=encoding, errors=errors, newline=newline)
@@ -137,7 +138,8 @@ cdef class Conn:
     def set_deadline(self, when):
         """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
 
-        It stays until it is set anew, and wakes who waits. Does not park.
+        It stays until it is set anew, and wakes who waits. Does not park. A timeout holds as well:
+        the earlier of the two counts.
         """
         try:
             self._fd.set_deadline(when)
@@ -165,7 +167,10 @@ cdef class Conn:
             raise no_limit("deadline", when) from None
 
     def settimeout(self, seconds):
-        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait."""
+        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait.
+
+        A deadline holds as well: the earlier of the two counts, and None does not lift a deadline.
+        """
         try:
             self._fd.settimeout(seconds)
         except (TypeError, OverflowError):
@@ -176,6 +181,11 @@ cdef class Conn:
         return self._fd.gettimeout()
 
     # -- who and where
+
+    @property
+    def network(self):
+        """The network it was made for: "tcp", "tcp4" or "tcp6"."""
+        return self._network
 
     def fileno(self):
         """Return the descriptor's number, which stays the connection's. ClosedError."""
@@ -188,19 +198,22 @@ cdef class Conn:
     def local_addr(self):
         """This end's address."""
         if isinstance(self.local, bytes):
-            self.local = decode(self.network, self.local)
+            self.local = decode(self._network, self.local)
         return self.local
 
     @property
     def remote_addr(self):
         """The peer's address."""
         if isinstance(self.remote, bytes):
-            self.remote = decode(self.network, self.remote)
+            self.remote = decode(self._network, self.remote)
         return self.remote
+
+    def __reduce__(self):
+        raise TypeError("a connection cannot be copied or pickled")
 
     def __repr__(self):
         state = " closed" if self._fd.closed else ""
-        return f"<{type(self).__name__} {self.network} {self.local_addr}->{self.remote_addr}{state}>"
+        return f"<{type(self).__name__} {self._network} {self.local_addr}->{self.remote_addr}{state}>"
 
     cdef int fail(self, str op) except -1:
         """Let the exception that is set take its way, with what was being done to what."""
@@ -213,4 +226,4 @@ cdef class Conn:
 
     cdef object failed(self, str op, object error):
         """Return `error` with what was being done to what."""
-        return wrap_error(op, self.network, self.local_addr, self.remote_addr, error)
+        return wrap_error(op, self._network, self.local_addr, self.remote_addr, error)

@@ -12,7 +12,7 @@ from time import monotonic
 from netpoll._poll.stream_fd import StreamFD
 from netpoll.errors import AddrError, DeadlineExceeded, OpError
 from netpoll.net import ip, limit, networks, sockopt
-from netpoll.net.addr import TCPAddr, encode
+from netpoll.net.addr import Addr, TCPAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
 from netpoll.net.resolve import Resolver, resolve
@@ -42,7 +42,9 @@ class Dialer:
     local_addr: where to connect from, as TCPAddr or "ip:port"; port 0 lets the kernel choose.
     keep_alive: of the connection; True is the default one, False and None are none.
     no_delay: whether the connection sends small writes at once.
-    control: called with each socket before it is connected; see Control.
+    control: called as control(network, address, socket) with each socket before it is connected:
+        "tcp4" or "tcp6", the address to connect to as "ip:port", and a RawSocket to set options on.
+        What it raises ends the dial.
     resolver: who knows the names; by default the system.
     Source: go1.27 net/dial.go Dialer
     """
@@ -55,7 +57,7 @@ class Dialer:
     control: Control | None = None
     resolver: Resolver | None = None
 
-    def dial(self, network: str, address: str) -> TCPConn:
+    def dial(self, network: str, address: str | Addr) -> TCPConn:
         """Connect as the function dial does, with these options."""
         deadline = _earliest(self.timeout, self.deadline)
         local = self.local_addr
@@ -126,7 +128,7 @@ class Dialer:
 
 def dial(
     network: str,
-    address: str,
+    address: str | Addr,
     *,
     timeout: float | None = None,
     deadline: float | None = None,
@@ -136,7 +138,7 @@ def dial(
     control: Control | None = None,
     resolver: Resolver | None = None,
 ) -> TCPConn:
-    """Connect to an address, "host:port"; parks. For the options see Dialer.
+    """Connect to an address, "host:port" or an Addr; parks. For the options see Dialer.
 
     network: "tcp", "tcp4" or "tcp6". address: an empty host or a wildcard address is this machine.
     The addresses of a name are tried in turn, and share the time that there is.

@@ -6,7 +6,7 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP
 
 from netpoll._poll.listen_fd import ListenFD
 from netpoll.net import ipstack, networks, sockopt
-from netpoll.net.addr import TCPAddr, encode
+from netpoll.net.addr import Addr, TCPAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
 from netpoll.net.resolve import Resolver, resolve
@@ -25,7 +25,9 @@ class ListenConfig:
     reuse_port: share the port with other listeners of this user that say so too.
     keep_alive: of the connections accepted; True is the default one, False and None are none.
     no_delay: whether the connections accepted send small writes at once.
-    control: called with the socket before it is bound; see Control.
+    control: called as control(network, address, socket) before the socket is bound: "tcp4" or
+        "tcp6", the address to listen on as "ip:port", and a RawSocket to set options on. What it
+        raises ends the listen.
     Source: go1.27 net/dial.go ListenConfig
     """
 
@@ -35,7 +37,7 @@ class ListenConfig:
     no_delay: bool = True
     control: Control | None = None
 
-    def listen(self, network: str, address: str) -> TCPListener:
+    def listen(self, network: str, address: str | Addr) -> TCPListener:
         """Listen as the function listen does, with these options."""
         addrs = resolve("listen", Resolver(), network, address)
         try:
@@ -80,7 +82,7 @@ class ListenConfig:
 
 def listen(
     network: str,
-    address: str,
+    address: str | Addr,
     *,
     backlog: int | None = None,
     reuse_port: bool = False,
@@ -88,7 +90,7 @@ def listen(
     no_delay: bool = True,
     control: Control | None = None,
 ) -> TCPListener:
-    """Listen on an address, "host:port"; for the options see ListenConfig.
+    """Listen on an address, "host:port" or an Addr; for the options see ListenConfig.
 
     network: "tcp", "tcp4" or "tcp6". address: an empty host, or "[::]" on "tcp", stands for both
     families through one socket where the machine can do that; "0.0.0.0" is IPv4 alone. The kernel

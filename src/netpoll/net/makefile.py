@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from netpoll.net.conn import Conn  # which imports this file
 
+_CUT_SHORT = "an earlier read was cut short, and bytes may be lost: make a new file"
+
 Buffered = io.BufferedRWPair | io.BufferedReader | io.BufferedWriter
 
 
@@ -34,6 +36,9 @@ def makefile(
     Reading and writing park. One goroutine may read while another one writes; two that read, or two
     that write, get RuntimeError from the buffer. Close or flush a file that writes: what it still
     holds when it is collected may come too late. The arguments are those of open.
+
+    After a deadline or a cancellation in the midst of a read, the file is of no more use, and what
+    it had gathered may be lost: the next read raises OpError. Make a new file.
     Raises ValueError: another mode, or text without a buffer.
     """
     if not set(mode) <= set("rwb"):
@@ -103,7 +108,7 @@ class ConnFile(io.RawIOBase):
             raise io.UnsupportedOperation("not readable")
         if self._read_cut_short and not self._conn.closed:
             where = (self._conn.network, self._conn.local_addr, self._conn.remote_addr)
-            raise OpError("read", *where, reason="an earlier read was cut short")
+            raise OpError("read", *where, reason=_CUT_SHORT)
         try:
             return self._conn.readinto(buffer)
         except BaseException:

@@ -49,27 +49,34 @@ def dns_error(name: str, error: socket.gaierror) -> DNSError:
     return DNSError(text[:1].lower() + text[1:], name, is_timeout=error.errno in _NO_ANSWER)
 
 
-def ask(deadline: float | None, getaddrinfo: Callable[..., list[Any]], *args: Any) -> list[Any]:
+def ask(
+    name: str, deadline: float | None, getaddrinfo: Callable[..., list[Any]], *args: Any
+) -> list[Any]:
     """Return what getaddrinfo returns, or raise what it raises; parks.
 
-    Raises DeadlineExceeded if that takes longer. It cannot be stopped then: it goes on, and nobody
-    hears of what it finds.
+    Raises DeadlineExceeded, which shows the name, if that takes longer. It cannot be stopped then:
+    it goes on, and nobody hears of what it finds.
     """
     if deadline is None:
         return blocking(getaddrinfo, *args)
     wait = deadline - monotonic()
     if wait <= 0:
-        raise DeadlineExceeded
+        raise _too_late(name)
     asking = go(_outcome, getaddrinfo, *args)
     try:
         outcome = asking.join(wait)
     except TimeoutError:
-        raise DeadlineExceeded from None
+        raise _too_late(name) from None
     finally:
         asking.cancel()
     if isinstance(outcome, OSError):
         raise outcome
     return outcome
+
+
+def _too_late(name: str) -> DeadlineExceeded:
+    # Source: go1.27 net/lookup.go (*Resolver).lookupIPAddr, net/net.go errTimeout
+    return DeadlineExceeded(reason=f"lookup {name}: i/o timeout")
 
 
 def _outcome(getaddrinfo: Callable[..., list[Any]], *args: Any) -> list[Any] | OSError:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Any
 
-from netpoll.errors import AddrError, DNSError
+from netpoll.errors import AddrError, DeadlineExceeded, DNSError
 from netpoll.net import ip, names, networks, zone
-from netpoll.net.addr import TCPAddr
+from netpoll.net.addr import Addr, TCPAddr
 from netpoll.net.hostport import port_number, split_host_port
 from netpoll.net.networks import Network
 from netpoll.net.operror import wrap_error
@@ -57,7 +57,15 @@ class Resolver:
             raise AddrError("invalid port", address)
         try:
             # Not getservbyname: its result lives in memory that all threads share.
-            found = names.ask(deadline, self.getaddrinfo, None, service, AF_UNSPEC, row.kind)
+            found = names.ask(
+                f"{row.name}/{service}",
+                deadline,
+                self.getaddrinfo,
+                None,
+                service,
+                AF_UNSPEC,
+                row.kind,
+            )
         except socket.gaierror as error:
             raise AddrError("unknown port", address) from error
         port: int = found[0][4][1]
@@ -67,7 +75,7 @@ class Resolver:
         """Return IP address and zone of each address of a named host."""
         name = names.encoded(host)
         try:
-            found = names.ask(deadline, self.getaddrinfo, name, None, row.family, row.kind)
+            found = names.ask(host, deadline, self.getaddrinfo, name, None, row.family, row.kind)
         except socket.gaierror as error:
             raise names.dns_error(host, error) from error
         hosts = [_ip_and_zone(*sockaddr) for *_, sockaddr in found]
@@ -75,16 +83,23 @@ class Resolver:
 
 
 def resolve(
-    op: str, resolver: Resolver, network: str, address: str, deadline: float | None = None
+    op: str,
+    resolver: Resolver,
+    network: str,
+    address: str | Addr,
+    deadline: float | None = None,
 ) -> list[TCPAddr]:
     """Look an address up as part of an operation, which an OSError then names.
 
     AddrError and DNSError stay what they are: they name the address already.
     """
+    text = str(address) if isinstance(address, Addr) else address
     try:
-        return resolver.lookup(network, address, deadline=deadline)
+        return resolver.lookup(network, text, deadline=deadline)
     except (AddrError, DNSError):
         raise
+    except DeadlineExceeded as error:  # which shows the name
+        raise wrap_error(op, network, None, None, error) from error
     except OSError as error:
         raise wrap_error(op, network, None, address, error) from error
 

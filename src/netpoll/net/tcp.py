@@ -46,7 +46,7 @@ class TCPConn(Conn):
         """Choose what close does with data that the peer does not have yet.
 
         None, the default: the kernel goes on sending in the background. 0: the data is thrown away
-        and the peer gets a reset. Above 0: it is sent for at most so long, and close blocks the
+        and the peer gets a reset. Above 0: it is sent for at most so long, and close blocks its
         thread for that time, non-blocking or not (socket(7)).
         """
         with self._setting():
@@ -68,6 +68,9 @@ class TCPConn(Conn):
 
 class TCPListener(Listener):
     """Waits for TCP peers.
+
+    Iterating yields a connection per peer and ends when the listener is closed: that is how a
+    server is stopped, from a signal handler for example. Leaving a with block closes it.
 
     Any goroutine of any thread may call each method, and any thread close.
     Source: go1.27 net/tcpsock.go TCPListener
@@ -103,7 +106,8 @@ class TCPListener(Listener):
 
         Raises ClosedError: the listener was closed, even with peers in the queue.
         DeadlineExceeded: its deadline has passed, even with peers in the queue.
-        OpError: anything else. Shortage of descriptors is not raised but waited out.
+        OpError: anything else. Shortage of descriptors is not raised but waited out, unless there
+        is none even for the poller when the first goroutine of a thread waits.
         Source: accept(2)
         """
         try:
@@ -124,7 +128,10 @@ class TCPListener(Listener):
             return self._fd.fileno()
 
     def set_deadline(self, when: float | None) -> None:
-        """Let accept fail from that moment of time.monotonic() on; None for never."""
+        """Let accept fail from that moment of time.monotonic() on; None for never.
+
+        A timeout holds as well: the earlier of the two counts.
+        """
         with self._doing("set"):
             try:
                 self._fd.set_deadline(when)
@@ -132,7 +139,10 @@ class TCPListener(Listener):
                 raise no_limit("deadline", when) from None
 
     def settimeout(self, seconds: float | None) -> None:
-        """Let each accept fail after so long; None for never."""
+        """Let each later accept fail after so many seconds; None for never, 0: fail, do not wait.
+
+        A deadline holds as well: the earlier of the two counts, and None does not lift a deadline.
+        """
         try:
             self._fd.settimeout(seconds)
         except (TypeError, OverflowError):
