@@ -1,5 +1,6 @@
 """TCPConn: reading and writing, its addresses, its end."""
 
+import copy
 import mmap
 import pickle
 import random
@@ -394,3 +395,13 @@ def test_a_connection_is_not_made_by_its_class() -> None:
     for kind in (net.Conn, net.TCPConn):
         with pytest.raises(TypeError, match=r"made by net\.dial"):
             kind()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+@in_run
+def test_a_connection_cannot_be_copied(duplicate: Callable[[net.TCPConn], object]) -> None:
+    with connected() as (near, far):
+        with pytest.raises(TypeError, match="a connection cannot be copied or pickled"):
+            duplicate(near)
+        near.write(b"x")
+        assert far.read() == b"x"

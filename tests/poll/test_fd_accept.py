@@ -20,7 +20,17 @@ from tests.program import reset
 from tests.running import in_run, parked
 
 EXHAUSTED = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM]
-GONE = [errno.EINTR, errno.ECONNABORTED, errno.EPROTO]
+GONE = [
+    errno.EINTR,
+    errno.ECONNABORTED,
+    errno.EPROTO,
+    errno.ENETDOWN,
+    errno.ENOPROTOOPT,
+    errno.EHOSTDOWN,
+    errno.ENONET,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+]
 
 
 def accept_and_close(listener: ListenFD) -> bytes:

@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -504,3 +505,24 @@ def test_a_number_that_cannot_be_adopted_stays_the_callers() -> None:
             StreamFD.adopt(near.fileno())
         gc.collect()
         assert is_open(near.fileno())
+
+
+@in_run
+def test_a_close_that_lingers_stops_no_other_thread() -> None:
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
+        fd.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 2))
+        closes = threading.Event()
+
+        def receive() -> None:
+            closes.wait()
+            while peer.recv(1 << 20):
+                pass
+
+        receiver = Outcome(receive)
+        receiver.start()
+        closes.set()
+        begin = time.monotonic()
+        fd.close()  # until all has arrived, 2 s at most
+        assert time.monotonic() - begin < 1
+        receiver.result()

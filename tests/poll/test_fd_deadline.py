@@ -324,3 +324,34 @@ def test_deadlines_need_no_run() -> None:
         fd.set_read_deadline(time.monotonic() + 0.001)
         assert isinstance(raised(lambda: fd.read_bytes(1)), netpoll.DeadlineExceeded)
         fd.close()
+
+
+@pytest.mark.parametrize("after_a_short_read", [False, True])
+@in_run
+def test_a_deadline_in_the_past_ends_who_waits_although_data_has_come(
+    after_a_short_read: bool,
+) -> None:
+    with tcp.end() as (fd, peer):
+        for _ in range(3):
+            if after_a_short_read:
+                peer.sendall(b"1")
+                assert fd.read_bytes(10) == b"1"
+            reader = parked(netpoll.go(raised, lambda: fd.read_bytes(10)))
+            peer.sendall(b"2")
+            fd.set_read_deadline(1)
+            assert isinstance(reader.join(timeout=5), netpoll.DeadlineExceeded)
+            fd.set_read_deadline(None)
+            assert fd.read_bytes(1) == b"2"
+
+
+@in_run
+def test_a_write_deadline_in_the_past_ends_no_read() -> None:
+    with tcp.end() as (fd, peer):
+        peer.sendall(b"1")
+        assert fd.read_bytes(10) == b"1"
+        reader = parked(netpoll.go(fd.read_bytes, 10))
+        fd.set_write_deadline(1)
+        netpoll.sleep(0.001)
+        assert not reader.done
+        peer.sendall(b"2")
+        assert reader.join(timeout=5) == b"2"

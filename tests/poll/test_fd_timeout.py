@@ -1,6 +1,7 @@
 """Timeouts of a descriptor: a limit for each operation."""
 
 import math
+import select
 import time
 from typing import Any
 
@@ -170,3 +171,26 @@ def test_data_that_came_before_the_timeout_is_read_even_if_the_thread_was_busy()
             time.sleep(0.002)  # both are due now: the timer, and the event
             seen += 1 if reader.join() else len(fd.read_bytes(1))
         assert seen == 20
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0, 0.25, 60.0, math.inf])
+@in_run
+def test_a_timeout_is_told_as_it_was_set(seconds: float | None) -> None:
+    with tcp.end() as (fd, _):
+        fd.settimeout(seconds)
+        assert fd.gettimeout() == seconds
+        fd.settimeout(fd.gettimeout())
+        assert fd.gettimeout() == seconds
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e-12, 5e-324])
+@in_run
+def test_the_least_of_timeouts_is_a_wait_all_the_same(seconds: float) -> None:
+    with tcp.end() as (fd, peer):
+        fd.settimeout(seconds)
+        assert fd.gettimeout()
+        peer.sendall(b"1")
+        select.select([fd], [], [], 5)
+        assert fd.read_bytes(10) == b"1"
+        with pytest.raises(netpoll.DeadlineExceeded):
+            fd.read_bytes(10)

@@ -5,9 +5,11 @@ import itertools
 import os
 import random
 import select
+import signal
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from tests import tcp
 from tests.kernel import Answer, answering, on, one_by_one, recorded
 from tests.poll.operations import WRITES, Blocked, Operation, name_of, raised
 from tests.program import reset
-from tests.running import in_run, parked
+from tests.running import Outcome, in_run, parked
 
 Write = Callable[[StreamFD, bytes], int]
 
@@ -393,3 +395,37 @@ def test_writing_needs_no_run() -> None:
         operations: list[Operation] = [lambda: fd.write(b"a"), lambda: fd.writev([b"b", b"c"])]
         assert [operation() for operation in operations] == [1, 2]
         assert tcp.receive_exactly(peer, 3) == b"abc"
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An exception that takes no attribute."""
+
+    code: int
+
+
+@each_write
+@in_run
+def test_an_exception_that_takes_no_attribute_comes_out_as_it_is(write: Write) -> None:
+    main = netpoll.current()
+
+    def handler(*_: object) -> None:
+        raise Frozen(7)
+
+    def kill() -> None:
+        while not main.state.startswith("waiting"):
+            time.sleep(0.0001)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with tcp.end() as (fd, peer):
+            tcp.fill(fd, peer)
+            killer = Outcome(kill)
+            killer.start()
+            error = raised(lambda: write(fd, b"more"))
+            killer.result()
+            assert isinstance(error, Frozen), repr(error)
+            assert error.code == 7
+    finally:
+        signal.signal(signal.SIGUSR1, before)

@@ -529,3 +529,19 @@ def test_a_goroutine_that_is_done_is_freed_with_its_last_reference(unhandled: Un
     assert gone == ["named"]  # the hook has the other
     unhandled.clear()
     assert gone == ["named", "fail"]
+
+
+@in_run
+def test_the_traceback_of_a_failure_is_the_same_for_each_who_joins() -> None:
+    def fail() -> None:
+        raise Wrong
+
+    def seen_by_join() -> int:
+        with pytest.raises(Wrong) as caught:
+            failed.join()
+        return len(caught.traceback)
+
+    failed = go(fail)
+    lengths = {seen_by_join() for _ in range(10)}
+    lengths.update(go(seen_by_join).join() for _ in range(3))
+    assert len(lengths) == 1

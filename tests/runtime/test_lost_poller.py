@@ -211,3 +211,70 @@ def test_another_thread_is_still_heard_after_all_was_closed() -> None:
     threading.Timer(0.002, lowlevel.ready, [main]).start()
     assert lowlevel.park(5) is True
     gosched()
+
+
+# ---- the event counter alone: what other threads wake the poller by
+
+
+def woken_by_a_thread() -> bool:
+    """Tell whether main, parked with nothing else to come, is woken by another thread."""
+    main = current()
+
+    def wake() -> None:
+        while not main.state.startswith("waiting"):
+            time.sleep(0.0001)
+        time.sleep(0.002)  # into the poll, if it can be; right either way
+        lowlevel.ready(main)
+
+    waker = threading.Thread(target=wake)
+    waker.start()
+    try:
+        return lowlevel.park(3)
+    finally:
+        waker.join()
+
+
+@in_run
+def test_another_thread_is_still_heard_when_the_event_counter_is_gone() -> None:
+    sleep(0.001)
+    for _ in range(3):
+        os.close(of_the_poller("eventfd"))
+        assert woken_by_a_thread()
+        assert blocking(lambda: 1) == 1
+        assert woken_by_a_thread()
+    assert_all_works()
+
+
+@in_run
+def test_it_is_still_heard_if_it_wakes_who_runs() -> None:
+    sleep(0.001)
+    main = current()
+    for _ in range(3):
+        os.close(of_the_poller("eventfd"))
+        on_thread(lowlevel.ready, main)
+        assert lowlevel.park(3)
+        assert woken_by_a_thread()
+
+
+@pytest.mark.parametrize("wakes", [0, 1, 3])
+def test_whoever_has_the_number_of_the_event_counter_keeps_it_and_hears_nothing(wakes: int) -> None:
+    file = os.memfd_create("strangers", 0)
+    numbers = []
+
+    def main() -> None:
+        sleep(0.001)
+        numbers.append(of_the_poller("eventfd"))
+        os.dup2(file, numbers[0])
+        for _ in range(wakes):
+            assert woken_by_a_thread()
+            assert blocking(lambda: 1) == 1
+        assert_all_works()
+
+    run(main)
+    (number,) = numbers
+    try:
+        assert os.path.sameopenfile(number, file)
+        assert os.fstat(number).st_size == 0
+    finally:
+        os.close(number)
+        os.close(file)

@@ -431,3 +431,17 @@ def test_a_dump_tells_of_each_goroutine_what_it_does_and_where_it_stands() -> No
     assert text.startswith(f"{report.describe(waiting)}: waiting: park\n")
     assert "lowlevel.park()  # this very line" in text
     lowlevel.ready(waiting)
+
+
+@in_run
+def test_a_hook_that_counts_as_false_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Log(list[str]):
+        def __call__(self, _goroutine: Goroutine, exception: BaseException) -> None:
+            self.append(type(exception).__name__)
+
+    log = Log()
+    assert not log
+    monkeypatch.setattr(netpoll, "excepthook", log)
+    go(fail)
+    gosched()
+    assert log == ["Wrong"]

@@ -411,3 +411,27 @@ def test_a_call_keeps_nothing_alive_when_it_is_over() -> None:
 
 def test_it_is_public() -> None:
     assert netpoll.blocking is blocking
+
+
+@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Wrong])
+@in_run
+def test_what_a_signal_handler_raises_at_the_start_of_a_thread_costs_no_place(
+    started: bool, kind: type[BaseException], small_pool: ThreadPool
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if started:
+            start(thread)
+        raise kind
+
+    for _ in range(5):
+        with pytest.MonkeyPatch.context() as patch, suppress(kind):
+            patch.setattr(threading.Thread, "start", interrupted)
+            blocking(lambda: 1)
+        assert 0 <= small_pool._threads <= 2
+    assert blocking(lambda: 2) == 2
+    both = threading.Barrier(2)
+    waiters = [go(blocking, both.wait, 5) for _ in range(2)]
+    assert sorted(waiter.join() for waiter in waiters) == [0, 1]
