@@ -171,7 +171,7 @@ def fail(exception):
 
 def main():
     for exception in (OSError("wrong"), SystemExit(), SystemExit(3), SystemExit(0)):
-        print("status", of_child(fork_in_goroutine(fail, exception)))
+        print("status", of_child(fork_in_goroutine(fail, exception)), flush=True)
 
 run(main)
 """
