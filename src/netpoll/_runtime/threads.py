@@ -93,7 +93,10 @@ class ThreadPool:
                 self._threads -= counted and not thread.is_alive()
             if not isinstance(error, RuntimeError):
                 raise
-            self._without_a_new_thread(job, error)
+            failure = error
+        else:
+            return
+        self._without_a_new_thread(job, failure)  # out here: what it raises has nothing to add
 
     def _without_a_new_thread(self, job: _Job[Any], error: RuntimeError) -> None:
         """Leave the job to the threads that there are; without any, it fails."""
