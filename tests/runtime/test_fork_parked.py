@@ -19,7 +19,7 @@ pytestmark = no_warning
 T = TypeVar("T")
 
 HANDLER = """\
-import os, signal, socket, sys, warnings
+import os, signal, socket, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of fork where there are threads
 from netpoll import blocking, go, gosched, lowlevel, net, run, sleep
 from tests.runtime.children import everything
@@ -55,6 +55,21 @@ wakes = []
 """
 
 PARKED = {
+    "reading, and once more with nothing else to come": """
+expected = b"y"
+def main():
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        peer = socket.create_connection((listener.local_addr.ip, listener.local_addr.port))
+        with peer, listener.accept() as conn:
+            wakes.append(lambda: peer.send(b"x"))
+            soon()
+            assert conn.read(1) == b"x"
+            if pid:
+                return told(b"y")
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            threading.Timer(0.05, peer.send, [b"y"]).start()
+            told(conn.read(1))
+""",
     "asleep": """
 expected = None
 def main():

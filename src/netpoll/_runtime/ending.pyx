@@ -150,7 +150,9 @@ def after_fork(Scheduler s not None):
     strand(s, forked=True)
     s.main = <void *>g
     s.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
-    s.outside = s.net_waiters = 0
+    # It counts among those who wait if a signal handler forked while it was parked; who runs is in neither.
+    s.net_waiters = g.on_strand != NULL
+    s.outside = g.parked_for != 0
     parents.shut()      # first: the gate's end must not reach the parent's registrations
     s.gate = None
     s.poller = new_poller()
