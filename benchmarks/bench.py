@@ -13,7 +13,6 @@ class Programs:
 
     pinned: Path
     load: Path
-    yardstick: Path
     limit: Path
     go_server: Path | None
     go_tasks: Path | None
@@ -25,18 +24,20 @@ class Pace:
 
     warmup: what is dropped at the beginning of each sample.
     share: of the number of operations of those scenarios that count operations.
-    patience: what may be spent waiting for the machine to be itself; see steadiness.py.
+    readings: how many of the machine's state are taken before anything is measured.
+    patience: what may be spent waiting for the other state of the machine; see steadiness.py.
     """
 
     rounds: int
     warmup: float
     seconds: float
     share: float
+    readings: int
     patience: float
 
 
-FULL = Pace(rounds=5, warmup=0.1, seconds=0.4, share=1.0, patience=300)
-QUICK = Pace(rounds=2, warmup=0.03, seconds=0.1, share=0.1, patience=5)
+FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=400)
+QUICK = Pace(rounds=2, warmup=0.03, seconds=0.1, share=0.1, readings=20, patience=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ def build() -> tuple[Programs, str]:
     programs = Programs(
         pinned=build_c("pinned", [native / "pinned.c"]),
         load=build_load(),
-        yardstick=build_c("yardstick", [native / "yardstick.c"]),
         limit=build_c("limit", [peers / "limit.c"]),
         go_server=go_server,
         go_tasks=go_tasks,

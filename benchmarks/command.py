@@ -2,27 +2,31 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, page, plan, plots, tables, terminal
+from benchmarks.agenda import Agenda
 from benchmarks.arguments import LAST, RESULTS, WHOLE, Options, parse
-from benchmarks.bench import FULL, QUICK, Bench
+from benchmarks.bench import FULL, QUICK, Bench, Pace, Programs
 from benchmarks.building import BuildError, build
 from benchmarks.contenders import Contender
-from benchmarks.cores import choose
-from benchmarks.driving import read_yardstick
-from benchmarks.measuring import Measuring
+from benchmarks.cores import Cores, choose
+from benchmarks.driving import READ_SIZE, probe
+from benchmarks.measuring import Measuring, judged
 from benchmarks.neighbours import Neighbours
+from benchmarks.peers import LIMIT
+from benchmarks.processes import serving
 from benchmarks.results import Results, load, merged_latencies, save
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.steadiness import FEW, MANY, Steadiness
+from benchmarks.steadiness import Steadiness
 
 _DETAILED = 3
 """So many cells of a scenario are shown with all their figures; of more, the chief figure only."""
+_PAUSE = 0.03
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,51 +64,53 @@ def measure(options: Options) -> Results:
         skipped["go"] = no_go
     for name, reason in skipped.items():
         terminal.say(f"skipped: {name}, {reason}")
-    cores = choose()
-    steady = Steadiness(partial(read_yardstick, programs, cores), pace.patience, options.near)
-    steady.begin(FEW if options.quick else MANY)
-    measuring = Measuring(Bench(programs, cores, pace, steady))
-    seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
-    about = _run(options, measuring, contenders, seed)
+    with watching(programs, choose(), pace) as bench:
+        measuring = Measuring(bench)
+        about = _run(options, measuring, contenders)
     for name, reason in measuring.failures.items():
         terminal.say(f"failed: {name}: {reason}")
     return Results(about, {**skipped, **measuring.failures}, merged_latencies(measuring.records))
 
 
-def _run(
-    options: Options, measuring: Measuring, contenders: list[Contender], seed: int
-) -> dict[str, Any]:
+@contextmanager
+def watching(programs: Programs, cores: Cores, pace: Pace) -> Iterator[Bench]:
+    """Watch the state of the machine while the block runs, by a server that stays for it."""
+    steadiness = Steadiness(lambda: probe(bench, server), pace.patience)
+    bench = Bench(programs, cores, pace, steadiness)
+    with serving(bench, LIMIT, "echo", READ_SIZE) as server:
+        steadiness.begin(pace.readings, _PAUSE)
+        yield bench
+
+
+def _run(options: Options, measuring: Measuring, contenders: list[Contender]) -> dict[str, Any]:
     """Measure round by round and return what there is to say about the run."""
-    pace = measuring.bench.pace
+    pace, steadiness = measuring.bench.pace, measuring.bench.steadiness
     work = {
         scenario: scenario.cells(quick=options.quick, chosen=options.chosen)
         for scenario in options.scenarios
-        if scenario.possible(measuring.bench)
     }
-    rounds = list(plan.rounds(work, contenders, pace.rounds, random.Random(seed)))  # noqa: S311 - an order
+    seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
+    items = plan.rounds(work, contenders, pace.rounds, random.Random(seed))  # noqa: S311 - an order
+    agenda = Agenda(items, near=options.near)
     neighbours, began = Neighbours(), time.monotonic()
-    with terminal.progress(sum(map(len, rounds))) as bar:
-        for number, items in enumerate(rounds, 1):
-            bar.begin(number, len(rounds))
-            for item in items:
-                bar.show(item)
-                measuring.take(item)
-                bar.advance()
-    steady = measuring.bench.steadiness
-    kernel, crossing = steady.ordinary()
+    with terminal.progress(len(agenda)) as bar:
+        measuring.run(agenda, bar)
+    places = {item.scenario.name: agenda.wanted(item) for item in items}
+    measuring.records = judged(measuring.records, steadiness, places)
+    low, high = steadiness.extremes()
     return {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "quick": options.quick,
         "near": options.near,
-        "moves": steady.moves,
+        "wanders": steadiness.wanders,
+        "probe_ns": [round(low), round(high)],
         "pace": asdict(pace),
         "seed": seed,
         "minutes": round((time.monotonic() - began) / 60, 1),
         "one_core": not measuring.bench.cores.apart,
         "others": round(neighbours.share(), 3),
-        "repeated": steady.repeated,
-        "unsteady": steady.unsteady,
-        "yardstick": {"kernel_ns": kernel, "crossing_ns": crossing},
+        "repeated": measuring.repeated,
+        "unsteady": sum(not record.sample.steady for record in measuring.records),
         "machine": machine.describe(),
         "versions": machine.versions(contenders),
     }

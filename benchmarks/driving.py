@@ -1,25 +1,26 @@
 """The load generator: what it is told, and what it tells."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from benchmarks import steadiness
-from benchmarks.bench import Bench, Programs
-from benchmarks.cores import Cores
+from benchmarks.bench import Bench
 from benchmarks.histogram import Histogram
 from benchmarks.processes import MeasureError, Server, run_pinned
 from benchmarks.scenario import Sample
+from benchmarks.steadiness import Flanks
 
 _MICROSECOND = 1e3  # nanoseconds
+_PROBE = 0.01, 0.04  # seconds of warm-up, and of what counts
+_PROBE_OPTIONS = {"connections": 50, "size": 64}
 READ_SIZE = 65536
 """Bytes that every server asks for in one read, where that can be said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was counted between warm-up and end; steady: whether the machine was itself."""
+    """What was counted between warm-up and end; flanks: the state of the machine around it."""
 
     seconds: float
     operations: int
@@ -30,7 +31,7 @@ class Reading:
     client_ns: int
     latency: Histogram
     slow: Histogram
-    steady: bool = True
+    flanks: Flanks | None = None
 
 
 def parse(text: str) -> Reading:
@@ -48,11 +49,33 @@ def parse(text: str) -> Reading:
 
 def drive(bench: Bench, server: Server, mode: str, **options: int) -> Reading:
     """Drive a server and return what was counted; MeasureError if a single byte was wrong."""
+    pace = bench.pace
+    command = _command(bench, server, mode, (pace.warmup, pace.seconds), options)
+    before = bench.steadiness.recent()
+    reading = _run(bench, server, command)
+    return replace(reading, flanks=(before, bench.steadiness.reading()))
+
+
+def probe(bench: Bench, server: Server) -> float:
+    """Return the nanoseconds of processor time that a server takes for one request just now."""
+    reading = _run(bench, server, _command(bench, server, "echo", _PROBE, _PROBE_OPTIONS))
+    return reading.server_ns / reading.operations
+
+
+def _command(
+    bench: Bench,
+    server: Server,
+    mode: str,
+    span: tuple[float, float],
+    options: Mapping[str, int],
+) -> list[str]:
+    """Return the command of a load; span: seconds of warm-up, and of what counts."""
+    warmup, seconds = span
     given = {
         "port": server.port,
         "pid": server.pid,
-        "warmup": bench.pace.warmup,
-        "seconds": bench.pace.seconds,
+        "warmup": warmup,
+        "seconds": seconds,
         # On one core, a client that never sleeps would leave the server nothing.
         "spin": int(bench.cores.apart),
         **options,
@@ -60,15 +83,7 @@ def drive(bench: Bench, server: Server, mode: str, **options: int) -> Reading:
     command = [str(bench.programs.load), mode]
     for name, value in given.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
-    reading, steady = bench.steadiness.steadily(partial(_run, bench, server, command))
-    return replace(reading, steady=steady)
-
-
-def read_yardstick(programs: Programs, cores: Cores) -> steadiness.Reading:
-    """Take a reading of the machine."""
-    command = [str(programs.yardstick), str(cores.server), str(cores.client)]
-    kernel, crossing = run_pinned(programs, cores.server, command).split()
-    return steadiness.Reading(int(kernel), int(crossing))
+    return command
 
 
 def _run(bench: Bench, server: Server, command: list[str]) -> Reading:
@@ -94,4 +109,4 @@ def sample(reading: Reading, latency: Histogram) -> Sample:
         if value is not None:
             figures[name] = value / _MICROSECOND
     ticks = reading.user_ticks, reading.system_ticks
-    return Sample(figures, ticks, latency, steady=reading.steady)
+    return Sample(figures, ticks, latency, flanks=reading.flanks)

@@ -1,11 +1,30 @@
-"""Taking the samples."""
+"""Taking the samples, each while the machine is in the state that it wants."""
 
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
+from benchmarks.agenda import Agenda
 from benchmarks.bench import Bench
 from benchmarks.plan import Item
 from benchmarks.processes import MeasureError
 from benchmarks.results import Record
+from benchmarks.scenario import Sample
+from benchmarks.steadiness import Place, Steadiness
+
+ATTEMPTS = 3
+_PAUSE = 0.1
+
+
+class Shown(Protocol):
+    """What is told how far the run is."""
+
+    def show(self, item: Item) -> None:
+        """Say what is measured now."""
+
+    def advance(self, number: int = 1) -> None:
+        """Say that so many items are done with."""
 
 
 @dataclass
@@ -15,15 +34,84 @@ class Measuring:
     bench: Bench
     records: list[Record] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    repeated: int = 0
 
-    def take(self, item: Item) -> None:
-        """Take a sample and note it, or why there is none; who has failed is not tried again."""
+    def run(self, agenda: Agenda, shown: Shown) -> None:
+        """Measure everything."""
+        while agenda:
+            item = self._next(agenda, shown)
+            if item is None:
+                continue
+            shown.show(item)
+            if self._take(agenda, item):
+                shown.advance()
+
+    def _next(self, agenda: Agenda, shown: Shown) -> Item | None:
+        """Return what comes next, or wait a moment and return None."""
+        steadiness = self.bench.steadiness
+        item = agenda.take(steadiness.place(steadiness.recent()))
+        if item is not None:
+            return item
+        if steadiness.wanders and steadiness.wait(_PAUSE):
+            steadiness.reading()
+            return None
+        if dropped := agenda.drop(Place.NEAR):
+            shown.advance(len(dropped))
+            title = dropped[0].scenario.title
+            self.failures[title] = "the cores did not lie next to each other for long enough"
+            return None
+        return agenda.take_any()
+
+    def _take(self, agenda: Agenda, item: Item) -> bool:
+        """Take a sample; return False if it is to be taken again."""
+        began = time.monotonic()
+        sample = self._measure(item)
+        if sample is None:
+            return True
+        place, steadiness = agenda.wanted(item), self.bench.steadiness
+        if (
+            not holds(steadiness, sample, place)
+            and item.attempt < ATTEMPTS
+            and steadiness.patience > 0
+        ):
+            steadiness.patience -= time.monotonic() - began
+            self.repeated += 1
+            agenda.put_back(replace(item, attempt=item.attempt + 1))
+            return False
+        self.records.append(Record(item.cell, item.contender.name, item.round, sample))
+        return True
+
+    def _measure(self, item: Item) -> Sample | None:
+        """Take a sample, or note why there is none; who has failed is not tried again."""
         name = f"{item.contender.name}: {item.scenario.title}, {item.cell.label}".rstrip(", ")
         if name in self.failures:
-            return
+            return None
         try:
-            sample = item.scenario.measure(item.cell, item.contender, self.bench)
+            return item.scenario.measure(item.cell, item.contender, self.bench)
         except (MeasureError, OSError) as error:
             self.failures[name] = str(error)
-            return
-        self.records.append(Record(item.cell, item.contender.name, item.round, sample))
+            return None
+
+
+def holds(steadiness: Steadiness, sample: Sample, place: Place | None) -> bool:
+    """Tell whether the cores were where they have to be."""
+    return place is None or sample.flanks is None or steadiness.holds(sample.flanks, place)
+
+
+def judged(
+    records: Sequence[Record], steadiness: Steadiness, places: dict[str, Place | None]
+) -> list[Record]:
+    """Return the records, each with what all readings of the run say of its steadiness.
+
+    places: what each scenario wants. The first samples were taken before both states were known.
+    """
+    return [
+        replace(
+            record,
+            sample=replace(
+                record.sample,
+                steady=holds(steadiness, record.sample, places[record.cell.scenario]),
+            ),
+        )
+        for record in records
+    ]

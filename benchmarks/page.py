@@ -9,6 +9,7 @@ from benchmarks.building import HERE
 from benchmarks.results import Results
 from benchmarks.scenario import Cell, Scenario
 from benchmarks.scenarios import SCENARIOS
+from benchmarks.steadiness import Place
 from benchmarks.tables import Table
 from benchmarks.targets import OURS
 
@@ -49,21 +50,21 @@ def text(results: Results) -> str:
 def conditions(results: Results) -> list[str]:
     """Return under what conditions the run was made."""
     about = results.about
-    pace, yardstick = about["pace"], about["yardstick"]
+    pace = about["pace"]
+    low, high = (reading / 1000 for reading in about["probe_ns"])
     lines = [
         f"{about['date']}: {_machine(about['machine'])}",
         "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
         f"rounds: {pace['rounds']}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
         f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
-        f"samples taken again because the machine had changed meanwhile: {about['repeated']}",
+        f"samples taken again because the machine's state had changed: {about['repeated']}",
         f"samples kept although it had: {about['unsteady']}",
-        f"a send and a receive over loopback: {yardstick['kernel_ns']} ns",
-        f"a cache line from core to core and back: {yardstick['crossing_ns']} ns",
     ]
-    if about["moves"]:
+    if about["wanders"]:
         lines.append(
-            "the two cores come to lie now next to each other, now far apart; measured while they "
-            f"were {'next to each other' if about['near'] else 'far apart'}"
+            "the two cores come to lie now next to each other, where the limit takes"
+            f" {low:.1f} µs for 64 B, now far apart, where it takes {high:.1f} µs; measured while"
+            f" they were {(Place.NEAR if about['near'] else Place.FAR).value}"
         )
     if about["one_core"]:
         lines.append("client and server shared one core: compare nothing but processor time")

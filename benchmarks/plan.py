@@ -1,7 +1,7 @@
 """What is to be measured, in which order."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.bench import Programs
@@ -11,12 +11,13 @@ from benchmarks.scenario import Cell, Scenario
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One sample to be taken."""
+    """One sample to be taken. attempt: how often it was taken before, with the cores elsewhere."""
 
     scenario: Scenario
     cell: Cell
     contender: Contender
     round: int
+    attempt: int = 0
 
 
 def available(
@@ -38,22 +39,34 @@ def rounds(
     contenders: Sequence[Contender],
     number: int,
     source: random.Random,
-) -> Iterator[list[Item]]:
-    """Yield the items of each round.
+) -> list[Item]:
+    """Return the items of all rounds.
 
-    The cells come in random order, and in each cell the contenders. Those of one cell follow one
-    another, for they are compared round by round.
+    In each round the cells come in random order, and in each cell the contenders. Those of one cell
+    follow one another, for they are compared round by round; where two cores take part, the
+    reference is measured twice, at the beginning and at the end.
     """
+    items = []
     for index in range(number):
         cells = [(scenario, cell) for scenario, of_it in work.items() for cell in of_it]
         source.shuffle(cells)
-        items = []
         for scenario, cell in cells:
-            takes_part = [
-                contender
-                for contender in scenario.contenders
-                if contender in contenders and scenario.applies(cell, contender)
-            ]
-            source.shuffle(takes_part)
+            takes_part = _in_order(scenario, cell, contenders, source)
             items += [Item(scenario, cell, contender, index) for contender in takes_part]
-        yield items
+    return items
+
+
+def _in_order(
+    scenario: Scenario, cell: Cell, contenders: Sequence[Contender], source: random.Random
+) -> list[Contender]:
+    takes_part = [
+        contender
+        for contender in scenario.contenders
+        if contender in contenders and scenario.applies(cell, contender)
+    ]
+    source.shuffle(takes_part)
+    if scenario.cores is None:
+        return takes_part
+    reference = [contender for contender in takes_part if contender.name == scenario.reference]
+    others = [contender for contender in takes_part if contender not in reference]
+    return reference + others + reference

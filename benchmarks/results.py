@@ -4,13 +4,14 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchmarks.histogram import Histogram
 from benchmarks.scenario import Cell, Sample, Value
 from benchmarks.spread import Spread, ratios, spread
 
-FORMAT = 1
+FORMAT = 2
 # Of these the ticks of all rounds together tell more than the median of the rounds.
 _SHARES = {"user": 0, "system": 1}
 
@@ -43,12 +44,12 @@ class Results:
         return {record.contender for record in self.records if record.cell == cell}
 
     def by_round(self, cell: Cell, contender: str, figure: str) -> dict[int, float]:
-        """Return a figure's value in each round that has one."""
-        return {
-            record.round: record.sample.figures[figure]
-            for record in self._of(cell, contender)
-            if figure in record.sample.figures
-        }
+        """Return a figure's value in each round that has one: the mean, if it has two."""
+        values: dict[int, list[float]] = defaultdict(list)
+        for record in self._of(cell, contender):
+            if figure in record.sample.figures:
+                values[record.round].append(record.sample.figures[figure])
+        return {number: fmean(found) for number, found in values.items()}
 
     def figure(self, cell: Cell, contender: str, figure: str) -> Spread | None:
         """Return what the rounds say of a figure; None if there is nothing."""
@@ -136,6 +137,7 @@ def _plain(record: Record) -> dict[str, Any]:
         "round": record.round,
         "figures": {name: float(f"{value:.6g}") for name, value in sample.figures.items()},
         "ticks": sample.ticks,
+        "flanks": sample.flanks and [round(reading) for reading in sample.flanks],
         "steady": sample.steady,
         "latency": sample.latency.pairs(),
     }
@@ -143,11 +145,13 @@ def _plain(record: Record) -> dict[str, Any]:
 
 def _record(row: dict[str, Any]) -> Record:
     user, system = row["ticks"]
-    return Record(
-        Cell(row["scenario"], tuple(row["cell"].items())),
-        row["contender"],
-        row["round"],
-        Sample(
-            row["figures"], (user, system), Histogram(map(tuple, row["latency"])), row["steady"]
-        ),
+    before, behind = row["flanks"] or (0, 0)
+    sample = Sample(
+        row["figures"],
+        (user, system),
+        Histogram(map(tuple, row["latency"])),
+        (before, behind) if row["flanks"] else None,
+        row["steady"],
     )
+    cell = Cell(row["scenario"], tuple(row["cell"].items()))
+    return Record(cell, row["contender"], row["round"], sample)

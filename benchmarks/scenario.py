@@ -7,6 +7,7 @@ from itertools import product
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
 from benchmarks.histogram import Histogram
+from benchmarks.steadiness import Flanks, Place
 
 Value = int | str
 Axes = Mapping[str, tuple[Value, ...]]
@@ -62,12 +63,14 @@ class Sample:
     """What one measurement of one contender gave.
 
     ticks: the server's user and system time, which is good for the share of each only.
-    steady: whether the machine was as fast as it mostly is.
+    flanks: what steadiness.py read before and behind it; None where it does not matter.
+    steady: whether the cores were throughout where they have to be.
     """
 
     figures: dict[str, float]
     ticks: tuple[int, int] = (0, 0)
     latency: Histogram = field(default_factory=Histogram)
+    flanks: Flanks | None = None
     steady: bool = True
 
 
@@ -79,7 +82,7 @@ class Scenario:
     reference: the contender to which the ratios of the first figure are.
     figures: the first one is the chief one.
     applies: tells whether a contender can be measured in a cell at all.
-    possible: tells whether the scenario can be measured on this machine.
+    cores: where the two cores have to be for it; None if that does not matter.
     """
 
     name: str
@@ -92,7 +95,7 @@ class Scenario:
     figures: tuple[Figure, ...]
     measure: Callable[[Cell, Contender, Bench], Sample]
     applies: Callable[[Cell, Contender], bool] = lambda _cell, _contender: True
-    possible: Callable[[Bench], bool] = lambda _bench: True
+    cores: Place | None = Place.FAR
 
     @property
     def chief(self) -> Figure:

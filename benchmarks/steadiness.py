@@ -1,112 +1,107 @@
-"""Noticing when the machine is not what it was a moment ago.
+"""Telling in which of its states the machine is.
 
-A virtual machine's processors wander over those of the host. When the two we use come to lie far
-apart, all that one sends to the other costs a multiple, and when they lie together again, it does
-not. So native/yardstick.c takes a reading before each sample and behind it. A sample is steady if
-both are ordinary: the kernel near the lowest quarter of all readings, the way from core to core
-near the highest quarter. The cores of a server and its client are apart as a rule; where the two
-share caches, the kernel's part of a request shrinks to a third, and the rest weighs as much more.
+A virtual machine's processors wander over those of the host. While our two lie far apart, all that
+one sends to the other costs a multiple of what it costs while they share caches. The kernel's part
+of a request is most of it, so a request to the same server is three times as dear in one state as
+in the other, and a state lasts seconds. A short echo with the limit tells which one it is: its
+processor time per request is either near the lowest that was seen or near the highest.
+
+A sample between two such readings of one state was taken in that state. The usual state, in which
+everything is compared, is far apart: so a server and its clients lie as a rule. A machine that does
+not wander has but that one.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from enum import Enum
 from statistics import quantiles
-from typing import NamedTuple, TypeVar
 
-T = TypeVar("T")
-
-KERNEL_TOLERANCE = 1.25
-CROSSING_TOLERANCE = 2.0  # cores next to each other and cores far apart differ by 4 and more
-ATTEMPTS = 3
-FEW, MANY = 20, 150
-"""Readings to begin with: to know what is ordinary, and to know whether the cores move."""
-NEAR_PATIENCE = 3.0
-_PAUSE = 0.03
+WANDERS = 1.8
+"""The highest reading is at least so many times the lowest where there are two states."""
+AGREEMENT = 1.25
+"""How far the readings before a sample and behind it may lie apart."""
+FRESH = 0.3
+"""Seconds for which a reading is good: a state lasts many times as long."""
+_EXTREMES = 20  # of so many parts of all readings, the outermost are left out
 
 
-class Reading(NamedTuple):
-    """Nanoseconds: of a send and receive over loopback, of a cache line there and back."""
+class Place(Enum):
+    """Where the two cores lie."""
 
-    kernel: int
-    crossing: int
+    FAR = "far apart"
+    NEAR = "next to each other"
+
+
+Flanks = tuple[float, float]
+"""The readings before a sample and behind it, in nanoseconds a request."""
 
 
 @dataclass
 class Steadiness:
     """Remembers the readings.
 
+    read: takes one, in nanoseconds a request.
     patience: seconds that may be spent waiting and measuring again, in all.
-    near: prefer the cores to be next to each other.
     """
 
-    read: Callable[[], Reading]
+    read: Callable[[], float]
     patience: float
-    near: bool = False
     sleep: Callable[[float], None] = time.sleep
-    readings: list[Reading] = field(default_factory=list)
-    repeated: int = 0
-    unsteady: int = 0
+    clock: Callable[[], float] = time.monotonic
+    readings: list[float] = field(default_factory=list)
+    _read_at: float = -FRESH
+
+    def begin(self, number: int, pause: float) -> None:
+        """Take so many readings that there is something to compare with."""
+        for _ in range(number):
+            self.reading()
+            self.sleep(pause)
+
+    def reading(self) -> float:
+        """Take a reading."""
+        self.readings.append(self.read())
+        self._read_at = self.clock()
+        return self.readings[-1]
+
+    def recent(self) -> float:
+        """Return the last reading if it is fresh, or else a new one."""
+        if self.clock() - self._read_at < FRESH:
+            return self.readings[-1]
+        return self.reading()
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the lowest and the highest reading, strays aside."""
+        if len(self.readings) < 2:  # noqa: PLR2004 - what quantiles need
+            return self.readings[0], self.readings[0]
+        parts = quantiles(self.readings, n=_EXTREMES, method="inclusive")
+        return parts[0], parts[-1]
 
     @property
-    def moves(self) -> bool:
+    def wanders(self) -> bool:
         """Tell whether the cores are now near each other, now far apart."""
-        low, _, high = quantiles(reading.crossing for reading in self.readings)
-        return high > low * CROSSING_TOLERANCE
+        low, high = self.extremes()
+        return high > low * WANDERS
 
-    def when_near(self) -> "Steadiness":
-        """Return one that knows the same readings and prefers the cores to be near."""
-        return replace(self, near=True, patience=NEAR_PATIENCE, repeated=0, unsteady=0)
+    def place(self, reading: float) -> Place:
+        """Tell where the cores were in a reading."""
+        low, high = self.extremes()
+        if high <= low * WANDERS or reading * reading > low * high:
+            return Place.FAR
+        return Place.NEAR
 
-    def begin(self, number: int = FEW) -> None:
-        """Take so many readings that there is something to compare with."""
-        while len(self.readings) < number:
-            self.is_ordinary()
-            self._pause()
-
-    def wait(self) -> bool:
-        """Wait until the machine is itself; return False if there is no patience left for that."""
-        while not self.is_ordinary():
-            if self.patience <= 0:
-                return False
-            self._pause()
-        return True
-
-    def is_ordinary(self) -> bool:
-        """Take a reading and return whether it is like the better ones so far."""
-        reading = self.read()
-        self.readings.append(reading)
-        ordinary = self.ordinary()
-        crossing = max(reading.crossing, 1) / max(ordinary.crossing, 1)
+    def holds(self, flanks: Flanks, place: Place) -> bool:
+        """Tell whether the machine was in this state throughout a sample."""
+        before, behind = flanks
         return (
-            reading.kernel <= ordinary.kernel * KERNEL_TOLERANCE
-            and 1 / CROSSING_TOLERANCE <= crossing <= CROSSING_TOLERANCE
+            self.place(before) is self.place(behind) is place
+            and max(flanks) <= min(flanks) * AGREEMENT
         )
 
-    def ordinary(self) -> Reading:
-        """Return what is usual: of all readings, the quartiles in question."""
-        if len(self.readings) == 1:
-            return self.readings[0]
-        kernel, crossing = zip(*self.readings, strict=True)
-        return Reading(
-            round(quantiles(kernel)[0]), round(quantiles(crossing)[0 if self.near else 2])
-        )
-
-    def steadily(self, measure: Callable[[], T]) -> tuple[T, bool]:
-        """Measure, again if the machine changed meanwhile; return whether it was itself at last."""
-        for attempt in range(ATTEMPTS):
-            self.repeated += attempt > 0
-            was_ordinary = self.wait()
-            began = time.monotonic()
-            result = measure()
-            if was_ordinary and self.is_ordinary():
-                return result, True
-            self.patience -= time.monotonic() - began
-            if self.patience <= 0:
-                break
-        self.unsteady += 1
-        return result, False
-
-    def _pause(self) -> None:
-        self.sleep(_PAUSE)
-        self.patience -= _PAUSE
+    def wait(self, seconds: float) -> bool:
+        """Wait for another state; return False if there is no patience left."""
+        if self.patience <= 0:
+            return False
+        self.sleep(seconds)
+        self.patience -= seconds
+        return True

@@ -28,20 +28,25 @@ class Bar:
         """Keep what draws."""
         self._progress = progress
         self._task = task
-
-    def begin(self, number: int, of: int) -> None:
-        """Say that a round begins, where there is no bar to be seen."""
-        if not self._progress.console.is_terminal:
-            self._progress.console.print(f"round {number} of {of}", highlight=False)
+        self._told = 0
 
     def show(self, item: Item) -> None:
         """Say what is measured now."""
         what = f"{item.scenario.title} {item.cell.label}: {item.contender.name}"
         self._progress.update(self._task, description=what, refresh=True)
+        self._say_now_and_then()
 
-    def advance(self) -> None:
-        """Count a sample."""
-        self._progress.advance(self._task)
+    def advance(self, number: int = 1) -> None:
+        """Count so many samples."""
+        self._progress.advance(self._task, number)
+
+    def _say_now_and_then(self) -> None:
+        """Say each tenth of the way how far it is, where there is no bar to be seen."""
+        task = self._progress.tasks[0]
+        tenth = int(10 * task.completed / (task.total or 1))
+        if not self._progress.console.is_terminal and tenth > self._told:
+            self._told = tenth
+            self._progress.console.print(f"{tenth * 10} % done", highlight=False)
 
 
 @contextmanager

@@ -1,13 +1,12 @@
 """Echo: small, medium and large messages, one under way on each connection or several."""
 
-from dataclasses import replace
-
 from benchmarks.bench import Bench
 from benchmarks.contenders import Contender
 from benchmarks.driving import READ_SIZE, drive, sample
 from benchmarks.peers import LIMIT, SERVERS
 from benchmarks.processes import serving
 from benchmarks.scenario import Cell, Figure, Sample, Scenario
+from benchmarks.steadiness import Place
 
 LATENCIES = (
     Figure("p50", "p50 µs", 0),
@@ -52,16 +51,14 @@ NEAR = Scenario(
     name="near",
     title="Echo between cores next to each other",
     about="The same while the client's core and the server's share caches, which makes the kernel's"
-    " part of a request small. Only where the cores move.",
+    " part of a request small. Only where the cores move about.",
     axes={"size": (64,), "conns": (50,)},
     quick={"size": (64,), "conns": (50,)},
     contenders=SERVERS,
     reference=LIMIT.name,
     figures=FIGURES,
-    measure=lambda cell, contender, bench: measure(
-        cell, contender, replace(bench, steadiness=bench.steadiness.when_near())
-    ),
-    possible=lambda bench: bench.steadiness.moves,
+    measure=measure,
+    cores=Place.NEAR,
 )
 
 PIPELINE = Scenario(

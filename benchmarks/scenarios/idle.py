@@ -85,4 +85,5 @@ IDLE = Scenario(
         Figure("idle_cpu", "CPU µs/s", 0),
     ),
     measure=measure,
+    cores=None,
 )

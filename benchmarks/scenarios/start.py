@@ -74,6 +74,7 @@ IMPORT = Scenario(
     reference=NOTHING.name,
     figures=_FIGURES,
     measure=measure_import,
+    cores=None,
 )
 
 START = Scenario(
@@ -86,4 +87,5 @@ START = Scenario(
     reference=LIMIT.name,
     figures=_FIGURES,
     measure=measure_start,
+    cores=None,
 )

@@ -63,4 +63,5 @@ TASKS = Scenario(
     ),
     measure=measure,
     applies=applies,
+    cores=None,
 )

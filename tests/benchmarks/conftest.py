@@ -11,4 +11,4 @@ from benchmarks.bench import Programs
 def nothing_in_go() -> Programs:
     """Return programs that are not there, but for those in Go, which are known not to be."""
     nowhere = Path("nowhere")
-    return Programs(nowhere, nowhere, nowhere, nowhere, None, None)
+    return Programs(nowhere, nowhere, nowhere, None, None)

@@ -7,18 +7,20 @@ from benchmarks.scenario import Cell, Sample
 SMALL = Cell("echo", (("size", 64), ("conns", 50)))
 MANY = Cell("echo", (("size", 64), ("conns", 1000)))
 
+FLANKS = (4500.0, 4600.0)
+
 ABOUT = {
     "date": "2030-01-02",
     "quick": False,
     "near": False,
-    "moves": False,
+    "wanders": False,
+    "probe_ns": [1500, 4500],
     "pace": {"rounds": 3, "seconds": 0.5},
     "minutes": 20.5,
     "one_core": False,
     "others": 0.25,
     "repeated": 7,
     "unsteady": 1,
-    "yardstick": {"kernel_ns": 1500, "crossing_ns": 80},
     "machine": {
         "cores": 2,
         "processor": "Abacus",
@@ -45,7 +47,7 @@ def record(
     """Return a sample with a processor time, and the rate that goes with it."""
     figures = {"cpu": cpu, "rate": 1e6 / cpu}
     latency = Histogram([(100, 5), (200 + number, 1)])
-    return Record(cell, contender, number, Sample(figures, ticks, latency, steady))
+    return Record(cell, contender, number, Sample(figures, ticks, latency, FLANKS, steady))
 
 
 def results(*records: Record) -> Results:

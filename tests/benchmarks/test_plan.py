@@ -14,20 +14,34 @@ from benchmarks.tasks import GREENLET
 
 
 def planned(number: int, seed: int, *scenarios: Scenario) -> list[list[Item]]:
+    """Return the items of each round."""
     work = {scenario: scenario.cells(quick=False, chosen={}) for scenario in scenarios}
     contenders = [c for scenario in scenarios for c in scenario.contenders]
-    return list(plan.rounds(work, contenders, number, random.Random(seed)))
+    items = plan.rounds(work, contenders, number, random.Random(seed))
+    return [list(of_it) for _, of_it in groupby(items, key=lambda item: item.round)]
 
 
 def names(items: list[Item]) -> list[tuple[str, str]]:
     return [(item.cell.label, item.contender.name) for item in items]
 
 
-def test_each_round_measures_everybody_in_every_cell_once() -> None:
+def test_each_round_measures_everybody_in_every_cell_once_and_the_reference_twice() -> None:
     for number, items in enumerate(planned(3, 1, ECHO)):
-        assert set(Counter(names(items)).values()) == {1}
-        assert len(items) == 12 * len(ECHO.contenders)
+        counts = Counter(names(items))
+        assert len(counts) == 12 * len(ECHO.contenders)
+        for (_, contender), count in counts.items():
+            assert count == (2 if contender == ECHO.reference else 1)
         assert {item.round for item in items} == {number}
+
+
+def test_the_reference_comes_first_and_last_where_two_cores_take_part() -> None:
+    (items,) = planned(1, 1, ECHO, TASKS)
+    for cell, of_it in groupby(items, key=lambda item: item.cell):
+        order = [item.contender.name for item in of_it]
+        if cell.scenario == ECHO.name:
+            assert order[0] == order[-1] == ECHO.reference
+        else:
+            assert order.count(TASKS.reference) == 1
 
 
 def test_those_of_one_cell_follow_one_another() -> None:

@@ -21,9 +21,10 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
             theirs.round,
         )
         assert ours.sample.figures == theirs.sample.figures
-        assert (ours.sample.ticks, ours.sample.steady) == (
+        assert (ours.sample.ticks, ours.sample.steady, ours.sample.flanks) == (
             theirs.sample.ticks,
             theirs.sample.steady,
+            theirs.sample.flanks,
         )
         assert ours.sample.latency.pairs() == theirs.sample.latency.pairs()
 
@@ -65,6 +66,19 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     spread = found.ratio(SMALL, "netpoll", "limit", "cpu")
     assert spread is not None
     assert (spread.median, spread.rounds) == (2.0, 1)
+
+
+def test_what_was_measured_twice_in_a_round_counts_as_its_mean() -> None:
+    found = results(
+        record("limit", 4.0, number=0),
+        record("limit", 6.0, number=0),
+        record("limit", 9.0, number=1),
+        record("netpoll", 10.0, number=0),
+    )
+    assert found.by_round(SMALL, "limit", "cpu") == {0: 5.0, 1: 9.0}
+    ratio = found.ratio(SMALL, "netpoll", "limit", "cpu")
+    assert ratio is not None
+    assert (ratio.median, ratio.rounds) == (2.0, 1)
 
 
 def test_user_and_system_share_out_the_processor_time_by_the_ticks_of_all_rounds() -> None:

@@ -1,89 +1,80 @@
 from collections.abc import Callable, Iterator
 
-from benchmarks.steadiness import ATTEMPTS, Reading, Steadiness
+import pytest
 
-NEAR, FAR, SLOW = Reading(1000, 80), Reading(1000, 400), Reading(2000, 80)
+from benchmarks.steadiness import FRESH, Place, Steadiness
+
+NEAR, FAR = 1500.0, 4500.0
 
 
-def reading(*readings: Reading) -> Callable[[], Reading]:
+def reading(*readings: float) -> Callable[[], float]:
     """Return what gives these readings one by one, and the last for ever."""
-    left: Iterator[Reading] = iter(readings)
+    left: Iterator[float] = iter(readings)
     return lambda: next(left, readings[-1])
 
 
-def begun(*later: Reading, patience: float = 1, near: bool = True) -> Steadiness:
-    """Return what has seen cores that are near and far, and sees these readings from now on."""
-    before = [NEAR, FAR] * 10
-    steady = Steadiness(reading(*before, *later), patience + 1, near, sleep=lambda _: None)
-    steady.begin()
-    assert len(steady.readings) == len(before)
-    steady.patience = patience
+def begun(*readings: float, patience: float = 1) -> Steadiness:
+    """Return what has taken these readings."""
+    steady = Steadiness(reading(*readings), patience, sleep=lambda _: None, clock=lambda: 0.0)
+    steady.begin(len(readings), 0)
     return steady
 
 
-def test_what_was_near_is_ordinary_and_what_is_far_is_not() -> None:
-    steady = begun(NEAR, FAR, NEAR)
-    assert [steady.is_ordinary() for _ in range(3)] == [True, False, True]
+def test_the_higher_of_two_levels_is_far_apart() -> None:
+    steady = begun(*[NEAR, FAR] * 10)
+    assert steady.wanders
+    assert steady.place(NEAR * 1.2) is Place.NEAR
+    assert steady.place(FAR / 1.2) is Place.FAR
 
 
-def test_cores_that_are_far_apart_are_ordinary_unless_near_ones_are_asked_for() -> None:
-    steady = begun(NEAR, FAR, NEAR, near=False)
-    assert [steady.is_ordinary() for _ in range(3)] == [False, True, False]
+@pytest.mark.parametrize("level", [NEAR, FAR])
+def test_a_machine_that_does_not_wander_is_in_its_usual_state(level: float) -> None:
+    steady = begun(*[level, level * 1.2, level / 1.2] * 5)
+    assert not steady.wanders
+    assert steady.place(level) is Place.FAR
 
 
-def test_near_ones_can_be_asked_for_in_between() -> None:
-    steady = begun(NEAR, FAR, NEAR, near=False)
-    assert [steady.when_near().is_ordinary() for _ in range(3)] == [True, False, True]
-    assert (steady.repeated, steady.unsteady) == (0, 0)
+def test_a_single_reading_says_nothing_of_wandering() -> None:
+    steady = begun(NEAR)
+    assert not steady.wanders
+    assert steady.place(NEAR) is Place.FAR
 
 
-def test_it_knows_whether_the_cores_move() -> None:
-    assert begun(NEAR).moves
-    still = Steadiness(reading(NEAR), 1, sleep=lambda _: None)
-    still.begin()
-    assert not still.moves
+def test_a_stray_reading_is_no_state() -> None:
+    steady = begun(*[NEAR] * 60, 20 * NEAR)
+    assert not steady.wanders
 
 
-def test_a_slow_processor_is_not_ordinary() -> None:
-    assert not begun(SLOW).is_ordinary()
+@pytest.mark.parametrize(
+    ("flanks", "place", "held"),
+    [
+        ((FAR, FAR * 1.1), Place.FAR, True),
+        ((FAR, FAR), Place.NEAR, False),
+        ((NEAR, NEAR), Place.FAR, False),
+        ((NEAR, NEAR * 1.1), Place.NEAR, True),
+        ((NEAR, FAR), Place.FAR, False),
+        ((FAR, NEAR), Place.FAR, False),
+        ((FAR, NEAR), Place.NEAR, False),
+        ((FAR, FAR * 1.3), Place.FAR, False),  # the same state, and something else besides
+    ],
+)
+def test_a_sample_is_of_a_state_if_both_its_flanks_are(
+    flanks: tuple[float, float], place: Place, held: bool
+) -> None:
+    assert begun(*[NEAR, FAR] * 10).holds(flanks, place) is held
 
 
-def test_two_programs_on_one_core_have_no_distance() -> None:
-    steady = Steadiness(reading(Reading(1000, 0)), 1, sleep=lambda _: None)
-    steady.begin()
-    assert steady.is_ordinary()
-
-
-def test_it_waits_until_the_machine_is_itself() -> None:
-    steady = begun(FAR, FAR, NEAR)
-    assert steady.wait()
-    assert steady.readings[-3:] == [FAR, FAR, NEAR]
-    assert steady.patience < 1
+def test_a_reading_is_good_for_a_while() -> None:
+    now = 0.0
+    steady = Steadiness(reading(1.0, 2.0, 3.0), 1, sleep=lambda _: None, clock=lambda: now)
+    assert steady.recent() == 1.0
+    now = FRESH / 2
+    assert steady.recent() == 1.0
+    now = FRESH * 1.5
+    assert steady.recent() == 2.0
+    assert steady.reading() == 3.0
 
 
 def test_its_patience_ends() -> None:
-    assert not begun(FAR, patience=0).wait()
-
-
-def test_a_sample_between_ordinary_readings_is_taken_once() -> None:
-    steady = begun(NEAR)
-    assert steady.steadily(iter("abc").__next__) == ("a", True)
-    assert (steady.repeated, steady.unsteady) == (0, 0)
-
-
-def test_a_sample_is_taken_again_when_the_machine_has_changed() -> None:
-    steady = begun(NEAR, FAR, FAR, NEAR, NEAR)
-    assert steady.steadily(iter("abc").__next__) == ("b", True)
-    assert (steady.repeated, steady.unsteady) == (1, 0)
-
-
-def test_after_some_attempts_a_sample_is_kept_as_it_is() -> None:
-    steady = begun(*[NEAR, FAR] * ATTEMPTS)
-    assert steady.steadily(iter("abcdef").__next__) == ("abcdef"[ATTEMPTS - 1], False)
-    assert (steady.repeated, steady.unsteady) == (ATTEMPTS - 1, 1)
-
-
-def test_without_patience_the_first_sample_is_kept() -> None:
-    steady = begun(FAR, patience=0)
-    assert steady.steadily(iter("abc").__next__) == ("a", False)
-    assert (steady.repeated, steady.unsteady) == (0, 1)
+    steady = begun(FAR, patience=0.25)
+    assert [steady.wait(0.1) for _ in range(4)] == [True, True, True, False]

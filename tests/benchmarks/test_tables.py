@@ -66,6 +66,16 @@ def test_the_page_says_under_which_conditions_and_what_is_missing(found: Results
     assert "one core" not in lines
 
 
+def test_the_page_says_in_which_state_of_the_machine_it_was_measured(found: Results) -> None:
+    def told(**about: bool) -> str:
+        return "\n".join(page.conditions(Results({**found.about, **about})))
+
+    assert "far apart" not in told(wanders=False)
+    assert "while they were far apart" in told(wanders=True)
+    assert "while they were next to each other" in told(wanders=True, near=True)
+    assert "takes 1.5 µs" in told(wanders=True)
+
+
 def test_only_what_is_between_the_marks_is_replaced(found: Results) -> None:
     before = f"top\n{page.BEGIN}\nold\n{page.END}\nbottom\n"
     after = page.replace(before, page.text(found))
