@@ -21,6 +21,7 @@ cdef read_fn read_quietly = <read_fn><void *>read
 cdef write_fn write_quietly = <write_fn><void *>write
 
 
+@cython.auto_pickle(False)  # Endpoint says that there is no pickling
 cdef class Conn(Endpoint):
     """One end of a stream connection; `with` closes it.
 

@@ -7,6 +7,8 @@ Source: go1.27 net/net.go (conn), net/fd_posix.go.
 """
 cimport cython
 
+from operator import index
+
 from netpoll._poll.socket_fd cimport SocketFD
 from netpoll._runtime.raised cimport np_take_exception
 from netpoll.net.addr import decode
@@ -122,7 +124,8 @@ cdef class Endpoint:
         Source: setsockopt(2)
         """
         try:
-            self._fd.setsockopt(level, name, value)
+            # A C int would be made of a float, too.
+            self._fd.setsockopt(index(level), index(name), value if isinstance(value, bytes) else index(value))
         except OSError as error:
             raise self.failed("set", error) from error
         except OverflowError:
@@ -134,7 +137,7 @@ cdef class Endpoint:
         Source: getsockopt(2)
         """
         try:
-            return self._fd.getsockopt(level, name)
+            return self._fd.getsockopt(index(level), index(name))
         except OSError as error:
             raise self.failed("get", error) from error
         except OverflowError:
