@@ -2,7 +2,7 @@ from collections.abc import Iterable
 from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
 from typing import Any, Literal, TypeAlias, overload
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import Buffer
 
 from netpoll._poll.stream_fd import StreamFD
 from netpoll.net.addr import Addr
@@ -14,7 +14,6 @@ _Reads: TypeAlias = Literal["b", "rb", "br"]
 _Writes: TypeAlias = Literal["wb", "bw"]
 _ReadsAndWrites: TypeAlias = Literal["rwb", "rbw", "wrb", "wbr", "brw", "bwr"]
 
-@disjoint_base
 class Conn(Endpoint):
     """One end of a stream connection; `with` closes it.
 

@@ -79,8 +79,8 @@ class StreamListener(Listener, Generic[_ConnT, _AddrT]):
     def dup(self) -> int:
         """Return a new descriptor of the same socket, for the caller to close; ClosedError.
 
-        It is close-on-exec and non-blocking. Leave it so: the mode is the socket's, and accept would
-        block its thread here. The socket listens until each of its descriptors is closed.
+        It is close-on-exec and non-blocking. Leave it so: the mode is the socket's, and accept
+        would block its thread here. The socket listens until each of its descriptors is closed.
         Source: go1.27 net/tcpsock.go (*TCPListener).File; fcntl(2) F_DUPFD_CLOEXEC
         """
         with self._doing("dup"):
