@@ -1,12 +1,15 @@
 """The table of networks."""
 
 import socket
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
 
+from netpoll import net
 from netpoll.errors import UnknownNetworkError
 from netpoll.net import networks
+from tests.running import in_run
 
 ROWS = [
     ("tcp", "tcp", socket.AF_UNSPEC, socket.SOCK_STREAM),
@@ -49,3 +52,13 @@ def test_a_network_of_another_transport_is_refused_where_one_is_asked_for() -> N
 def test_an_unknown_network_is_refused(name: str) -> None:
     with pytest.raises(UnknownNetworkError, match=r"^unknown network "):
         networks.find(name)
+
+
+@pytest.mark.parametrize("name", ["udp", "udp4", "udp6", "unix", "unixgram", "unixpacket"])
+@pytest.mark.parametrize("call", [net.dial, net.listen])
+@in_run
+def test_a_network_that_is_not_served_yet_is_refused(
+    call: Callable[[str, str], object], name: str
+) -> None:
+    with pytest.raises(UnknownNetworkError, match=f"^unknown network {name}$"):
+        call(name, "127.0.0.1:0")
