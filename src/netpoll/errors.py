@@ -151,7 +151,9 @@ class DNSError(OSError):
     name: the name looked up.
     server: who was asked, if known.
     is_not_found: there is no such name.
-    is_timeout: no answer came; another try may succeed.
+    is_timeout: no answer came in time.
+    is_temporary: another try may succeed, as after each timeout.
+    Source: go1.27 net/net.go DNSError
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class DNSError(OSError):
         server: str | None = None,
         is_not_found: bool = False,
         is_timeout: bool = False,
+        is_temporary: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -169,6 +172,7 @@ class DNSError(OSError):
         self.server = server
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
+        self.is_temporary = is_temporary or is_timeout
 
     @property
     def timeout(self) -> bool:
@@ -184,6 +188,39 @@ class DNSError(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.name), self.__dict__
+
+
+class IncompleteReadError(EOFError):
+    """The stream ended before all had come that was asked for.
+
+    partial: what had come.
+    expected: how many bytes were asked for, None if up to a separator.
+    """
+
+    def __init__(self, partial: bytes, expected: int | None) -> None:
+        wanted = "the separator" if expected is None else f"{expected} bytes had come"
+        super().__init__(f"the stream ended after {len(partial)} bytes, before {wanted}")
+        self.partial = partial
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.partial, self.expected), self.__dict__
+
+
+class LimitExceededError(Exception):
+    """The peer sends, or announces, more in one piece than the reader allows.
+
+    limit: how many bytes are allowed.
+    partial: the beginning of what has come, none of which is consumed.
+    """
+
+    def __init__(self, limit: int, partial: bytes) -> None:
+        super().__init__(f"more than the limit of {limit} bytes")
+        self.limit = limit
+        self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.limit, self.partial), self.__dict__
 
 
 class Cancelled(BaseException):
