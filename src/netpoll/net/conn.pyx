@@ -42,7 +42,7 @@ cdef class Conn(Endpoint):
 
     # -- data
 
-    def read(self, Py_ssize_t n=65536):
+    def read(self, Py_ssize_t n=65536, /):
         """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
 
         n of 0 returns b"" at once; ValueError if n is negative.
@@ -55,7 +55,7 @@ cdef class Conn(Endpoint):
         Py_DECREF(result)
         return result
 
-    def readinto(self, buffer):
+    def readinto(self, buffer, /):
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
         if self._fd is None:
             self.fail("read")
@@ -64,7 +64,7 @@ cdef class Conn(Endpoint):
         except OSError as error:
             raise self.failed("read", error) from error
 
-    def write(self, data):
+    def write(self, data, /):
         """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 
         On an error `bytes_written` of the exception tells how many bytes the kernel took.

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from netpoll.net import sockopt
 from netpoll.net.addr import TCPAddr
 from netpoll.net.conn import Conn
+from netpoll.net.endpoint import own_methods
 from netpoll.net.operror import wrapping
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.stream_listener import StreamListener
 
 
+@own_methods
 class TCPConn(Conn):
     """A TCP connection.
 
