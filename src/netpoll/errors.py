@@ -186,6 +186,39 @@ class DNSError(OSError):
         return type(self), (self.reason, self.name), self.__dict__
 
 
+class IncompleteReadError(EOFError):
+    """The stream ended before all had come that was asked for.
+
+    partial: what had come.
+    expected: how many bytes were asked for, None if up to a separator.
+    """
+
+    def __init__(self, partial: bytes, expected: int | None) -> None:
+        wanted = "the separator" if expected is None else f"{expected} bytes had come"
+        super().__init__(f"the stream ended after {len(partial)} bytes, before {wanted}")
+        self.partial = partial
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.partial, self.expected), self.__dict__
+
+
+class LimitExceededError(Exception):
+    """The peer sends, or announces, more in one piece than the reader allows.
+
+    limit: how many bytes are allowed.
+    partial: the beginning of what has come, none of which is consumed.
+    """
+
+    def __init__(self, limit: int, partial: bytes) -> None:
+        super().__init__(f"more than the limit of {limit} bytes")
+        self.limit = limit
+        self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.limit, self.partial), self.__dict__
+
+
 class Cancelled(BaseException):
     """Raised at each park of a cancelled goroutine; let it pass."""
 
