@@ -334,6 +334,20 @@ def test_what_was_handed_out_is_not_held_while_more_is_gathered() -> None:
     assert len(reader._data) < 300
 
 
+def test_small_pieces_are_gathered_in_place_not_copied_for_each() -> None:
+    reader = Reader(one_by_one(b"abcdefgh"))
+    reader.peek(3)
+    gathered = reader._data
+    assert reader.peek(8) == b"abcdefgh"
+    assert reader._data is gathered
+
+
+def test_pieces_of_lines_are_not_what_later_lines_are_cut_from() -> None:
+    reader = Reader(Source(b"a", b"b", b"c", b"de\nfgh\nij"))
+    assert reader.read_line() == b"abcde"
+    assert isinstance(reader._data, bytes)
+
+
 # ---- what makes no sense
 
 
@@ -357,10 +371,15 @@ WRONG: list[Read] = [
 
 @pytest.mark.parametrize("read", WRONG)
 def test_what_makes_no_sense_is_refused_before_the_stream_is_asked(read: Read) -> None:
-    source = Source(b"abc")
+    source = Source(b"abc\ndef")
+    reader = Reader(source)
     with pytest.raises(ValueError, match=r"negative|above 0"):
-        read(Reader(source))
+        read(reader)
     assert source.asked == []
+    reader.peek(1)
+    with pytest.raises(ValueError, match=r"negative|above 0"):
+        read(reader)
+    assert reader.read() == b"abc\ndef"
 
 
 @pytest.mark.parametrize("wrong", ["1", None, b"1"])

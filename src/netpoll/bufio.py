@@ -64,8 +64,8 @@ class Reader:
         """Read from `stream`, at least `size` bytes at once if there are so many."""
         self._source = stream
         self._read_size = _positive("size", size)
-        # bytes as they came, so that what fits one read is never copied as a whole; a bytearray
-        # while several reads are gathered. What lies before _start has been handed out.
+        # bytes, which are the faster to take lines from, but a bytearray while many small reads are
+        # gathered: that does not copy all of it for each. Before _start lies what was handed out.
         self._data: bytes | bytearray = b""
         self._start = 0
 
@@ -112,7 +112,11 @@ class Reader:
         IncompleteReadError: the stream ended before. LimitExceededError: that many bytes are there
         and no separator. ValueError: the separator is empty, or the limit not above 0.
         """
-        end = self._find(separator, limit)
+        start = self._start
+        at = self._data.find(separator, start, start + limit) if separator and limit > 0 else -1
+        if at < 0:
+            at = self._find_later(separator, limit)
+        end = at + len(separator)
         return self._take(end, end)
 
     def read_line(self, limit: int = _LIMIT) -> bytes:
@@ -123,11 +127,15 @@ class Reader:
         `partial`. Iterating yields the lines, and stops at an end that cuts off none.
         LimitExceededError: that many bytes are there and no end of a line.
         """
-        end = self._find(b"\n", limit)
-        stop = end - 1
-        if stop > self._start and self._data[stop - 1] == _CARRIAGE_RETURN:
+        start = self._start
+        at = self._data.find(b"\n", start, start + limit) if limit > 0 else -1
+        if at < 0:
+            at = self._find_later(b"\n", limit)
+            start = self._start
+        stop = at
+        if at > start and self._data[at - 1] == _CARRIAGE_RETURN:
             stop -= 1
-        return self._take(stop, end)
+        return self._take(stop, at + 1)
 
     def peek(self, n: int) -> bytes:
         """Return the next n bytes without taking them, fewer only at the end of the stream.
@@ -168,18 +176,10 @@ class Reader:
                 raise
             raise StopIteration from None
 
-    def _find(self, separator: bytes, limit: int) -> int:
-        """Return where the first separator ends; nothing is taken."""
-        if not separator or limit < 1:
-            raise ValueError("a separator has a byte or more, and a limit is above 0")
-        start = self._start
-        at = self._data.find(separator, start, start + limit)
-        if at < 0:
-            at = self._find_later(separator, limit)
-        return at + len(separator)
-
     def _find_later(self, separator: bytes, limit: int) -> int:
         """Return where the first separator begins, which is not yet in the buffer."""
+        if not separator or limit < 1:
+            raise ValueError("a separator has a byte or more, and a limit is above 0")
         while True:
             have = len(self._data) - self._start
             if have >= limit:
@@ -206,14 +206,17 @@ class Reader:
         Nothing has changed if it raises.
         """
         more = self._source.read(max(self._read_size, min(missing, _MOST)))
-        data = self._data
-        if self._start == len(data):
+        data, start = self._data, self._start
+        rest = len(data) - start
+        if rest == 0:
             self._data = more
+        elif rest <= len(more):
+            self._data = bytes(data[start:]) + more
         elif isinstance(data, bytearray):
-            del data[: self._start]  # moves nothing: the front of a bytearray is cut off
+            del data[:start]  # moves nothing: the front of a bytearray is cut off
             data += more
         else:
-            self._data = bytearray(memoryview(data)[self._start :])
+            self._data = bytearray(data[start:])
             self._data += more
         self._start = 0
         return bool(more)
@@ -225,10 +228,10 @@ class Reader:
             self._data, self._start = b"", 0  # holds nothing while there is nothing
         else:
             self._start = end
-        if isinstance(data, bytearray):
-            with memoryview(data) as view:
-                return bytes(view[start:stop])
-        return data[start:stop]
+        if type(data) is bytes:
+            return data[start:stop]
+        with memoryview(data) as view:
+            return bytes(view[start:stop])
 
     def _ahead(self, n: int) -> bytes:
         """Return a copy of up to n bytes from the front of the buffer."""
