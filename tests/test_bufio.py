@@ -366,6 +366,7 @@ WRONG: list[Read] = [
     lambda reader: reader.read_until(b"\n", limit=0),
     lambda reader: reader.read_until(b"\n", limit=-1),
     lambda reader: reader.read_line(limit=0),
+    lambda reader: reader.read_line(limit=-1),
 ]
 
 

@@ -15,6 +15,7 @@ from tests.poll.operations import (
     accepting,
     name_of,
     raised,
+    reading_by_hand,
 )
 
 each = pytest.mark.parametrize("blocked", ALL, ids=name_of)
@@ -22,7 +23,7 @@ each = pytest.mark.parametrize("blocked", ALL, ids=name_of)
 
 def set_for(blocked: Blocked, fd: FD, when: float | None) -> None:
     """Set the deadline of the direction that an operation uses."""
-    if blocked in {*READS, accepting}:
+    if blocked in {*READS, accepting, reading_by_hand}:
         fd.set_read_deadline(when)
     else:
         fd.set_write_deadline(when)

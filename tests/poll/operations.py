@@ -1,10 +1,12 @@
 """Every operation of a descriptor that parks, on a descriptor where it does."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from netpoll._poll.fd import FD
 from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.raw import raw_read, raw_write
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 
@@ -53,6 +55,19 @@ def writing_gathered() -> Iterator[tuple[StreamFD, Operation]]:
 
 
 @contextmanager
+def reading_by_hand() -> Iterator[tuple[StreamFD, Operation]]:
+    with tcp.end() as (fd, _):
+        yield fd, lambda: raw_read(fd, lambda number: os.read(number, 100))
+
+
+@contextmanager
+def writing_by_hand() -> Iterator[tuple[StreamFD, Operation]]:
+    with tcp.end() as (fd, peer):
+        tcp.fill(fd, peer)
+        yield fd, lambda: raw_write(fd, lambda number: os.write(number, b"more"))
+
+
+@contextmanager
 def accepting() -> Iterator[tuple[ListenFD, Operation]]:
     with tcp.listening() as (fd, _):
         yield fd, fd.accept
@@ -66,7 +81,9 @@ def connecting() -> Iterator[tuple[FD, Operation]]:
 
 READS: list[Blocked] = [reading, reading_much, reading_into, reading_when_drained]
 WRITES: list[Blocked] = [writing, writing_gathered]
-ALL: list[Blocked] = [*READS, *WRITES, accepting, connecting]
+CALLS: list[Blocked] = [*READS, *WRITES, accepting, connecting]
+BY_HAND: list[Blocked] = [reading_by_hand, writing_by_hand]
+ALL: list[Blocked] = [*CALLS, *BY_HAND]
 
 
 def name_of(blocked: Blocked) -> str:
