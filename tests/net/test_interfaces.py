@@ -71,6 +71,15 @@ def test_flags_read_as_words() -> None:
     assert str(InterfaceFlags(0)) == "0"
 
 
+def test_flags_that_have_no_name_here_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ioctl(sock: socket.socket, request: int, given: bytes) -> bytes:
+        return answer if request == module._SIOCGIFFLAGS else fcntl.ioctl(sock, request, given)
+
+    answer = module._FLAGS.pack(b"lo", 0xFFFF)
+    monkeypatch.setattr(module, "ioctl", ioctl)
+    assert {one.flags for one in interfaces()} == {InterfaceFlags(sum(InterfaceFlags))}
+
+
 def test_one_is_found_by_its_name_and_by_its_number() -> None:
     for one in interfaces():
         assert interface_by_name(one.name) == interface_by_index(one.index) == one
