@@ -235,6 +235,7 @@ WRONG = [
     ("tcp_congestion", "reno\0", ValueError, "a name of at most 15 bytes"),
     ("so_bindtodevice", "lo" + "x" * 14, ValueError, "a name of at most 15 bytes"),
     ("ip_options", "x", TypeError, "ip_options is bytes, not 'x'"),
+    ("ip_options", 5, TypeError, "ip_options is bytes, not 5"),
     ("so_linger", -1, ValueError, "so_linger is a number of seconds or None: -1 is none"),
     ("so_linger", "1", TypeError, "a number of seconds or None"),
 ]
