@@ -19,6 +19,9 @@ from tests.kernel import recorded
 from tests.poll.operations import BY_HAND, Blocked, name_of, raised
 from tests.running import in_run, on_thread, parked
 
+A_MOMENT = 1e-6
+"""Long enough to have the poller asked."""
+
 Raw = Callable[[FD, Callable[[int], Any]], Any]
 
 each_direction = pytest.mark.parametrize("raw", [raw_read, raw_write])
@@ -120,11 +123,9 @@ def test_one_that_has_used_up_nothing_waits_for_the_next_event(raw: Raw) -> None
     with tcp.end() as (fd, peer):
         fd.set_deadline(time.monotonic() + 100)  # registers it
         peer.sendall(b"data")
-        for _ in range(200):  # until the event was seen
-            netpoll.gosched()
+        netpoll.sleep(A_MOMENT)
         waiting = parked(netpoll.go(raised, lambda: raw(fd, never)))
-        for _ in range(200):
-            netpoll.gosched()
+        netpoll.sleep(A_MOMENT)
         assert len(calls) == 1
         fd.close()
         assert isinstance(waiting.join(), ClosedError)
