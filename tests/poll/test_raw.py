@@ -19,7 +19,7 @@ from tests.kernel import recorded
 from tests.poll.operations import BY_HAND, Blocked, name_of, raised
 from tests.running import in_run, on_thread, parked
 
-A_MOMENT = 1e-6
+A_MOMENT = 1e-3
 """Long enough to have the poller asked."""
 
 Raw = Callable[[FD, Callable[[int], Any]], Any]
