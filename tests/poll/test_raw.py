@@ -16,7 +16,7 @@ from netpoll._poll.raw import raw_control, raw_read, raw_write
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import recorded
-from tests.poll.operations import BY_HAND, Blocked, name_of, raised
+from tests.poll.operations import RAW_READS, RAW_WRITES, Blocked, name_of, raised
 from tests.running import in_run, on_thread, parked
 
 A_MOMENT = 1e-3
@@ -219,7 +219,7 @@ def test_a_deadline_in_the_past_counts_before_the_first_call(raw: Raw) -> None:
         assert raw(fd, lambda _: 1) == 1
 
 
-@pytest.mark.parametrize("blocked", BY_HAND, ids=name_of)
+@pytest.mark.parametrize("blocked", RAW_READS + RAW_WRITES, ids=name_of)
 @in_run
 def test_a_timeout_of_zero_looks_once(blocked: Blocked) -> None:
     with blocked() as (fd, operation):
