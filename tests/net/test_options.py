@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from netpoll import ClosedError
+from netpoll import ClosedError, OpError, net
 from netpoll._poll.socket_fd import SocketFD
 from netpoll.net.options import _TABLE, get_option, names, set_option
+from tests.running import in_run
 
 HEADERS = {
     "so": ("asm-generic/socket.h",),
@@ -275,3 +276,45 @@ def test_a_closed_descriptor_has_no_options() -> None:
             get_option(fd, "so_keepalive")
         with pytest.raises(ClosedError):
             set_option(fd, "so_keepalive", True)
+
+
+# ---- of connections and listeners
+
+
+@in_run
+def test_connections_and_listeners_have_options() -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        listener.set_option("tcp_user_timeout", 5000)
+        assert listener.get_option("tcp_user_timeout") == 5000
+        with net.dial("tcp", str(listener.local_addr)) as near, listener.accept() as far:
+            assert far.get_option("tcp_user_timeout") == 5000
+            near.set_option("so_priority", 4)
+            assert near.get_option("so_priority") == 4
+            assert near.get_option("tcp_nodelay") is True
+
+
+@in_run
+def test_what_the_kernel_refuses_says_where() -> None:
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        near = net.dial("tcp", str(listener.local_addr))
+        ends: list[tuple[net.TCPConn | net.TCPListener, str]] = [
+            (near, r"tcp 127\.0\.0\.1:\d+->127\.0\.0\.1:\d+"),
+            (listener, r"tcp 127\.0\.0\.1:\d+"),
+        ]
+        for end, where in ends:
+            with pytest.raises(OpError, match=rf"^set {where}: no such file") as caught:
+                end.set_option("tcp_congestion", "nosuch")
+            assert caught.value.op == "set"
+            with pytest.raises(
+                OpError, match=rf"^get {where}: (protocol not available|operation not supported)$"
+            ):
+                end.get_option("udp_cork")
+            with pytest.raises(ValueError, match="unknown socket option"):
+                end.get_option("nosuch")
+            with pytest.raises(TypeError, match="True or False"):
+                end.set_option("so_keepalive", "on")
+            end.close()
+            with pytest.raises(ClosedError, match=rf"^get {where}: use of closed"):
+                end.get_option("so_keepalive")
+            with pytest.raises(ClosedError, match=rf"^set {where}: use of closed"):
+                end.set_option("so_keepalive", True)

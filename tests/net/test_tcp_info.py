@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from netpoll import ClosedError
+from netpoll import ClosedError, net
 from netpoll._poll.stream_fd import StreamFD
 from netpoll.net import tcp_info as module
 from netpoll.net.tcp_info import TCPInfo, parse, tcp_info, uses_multipath
 from tests import tcp
 from tests.kernel import answering
+from tests.net.ends import connected
 from tests.running import in_run
 
 HEADER = Path("/usr/include/linux/tcp.h")
@@ -192,3 +193,30 @@ def test_only_the_two_errors_that_say_so_mean_tcp(error: int, falls_back: bool) 
             else:
                 with pytest.raises(OSError, match="Input/output"):
                     uses_multipath(near)
+
+
+# ---- of connections
+
+
+@in_run
+def test_a_connection_tells_its_figures() -> None:
+    with connected() as (near, far):
+        near.write(b"four")
+        assert far.read() == b"four"
+        assert (near.info().state, far.info().bytes_received) == ("established", 4)
+        assert near.multipath_tcp is False
+        near.close()
+        with pytest.raises(
+            ClosedError, match=r"^get tcp .*->.*: use of closed network connection$"
+        ):
+            near.info()
+        with pytest.raises(
+            ClosedError, match=r"^get tcp .*->.*: use of closed network connection$"
+        ):
+            _ = near.multipath_tcp
+
+
+def test_a_connection_tells_whether_it_is_multipath() -> None:
+    with multipath_ends(MPTCP, MPTCP) as (fd, _):
+        conn = net.TCPConn(fd, "tcp", fd.getsockname(), fd.getpeername())
+        assert conn.multipath_tcp == uses_multipath(fd)
