@@ -2,9 +2,11 @@
 
 import errno
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ import netpoll
 from netpoll import ClosedError, DeadlineExceeded
 from netpoll._poll.fd import FD
 from netpoll._poll.raw import raw_control, raw_read, raw_write
+from netpoll._poll.socket_fd import SocketFD
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
-from tests.kernel import recorded
+from tests.kernel import answering, one_by_one, recorded
 from tests.poll.operations import RAW_READS, RAW_WRITES, Blocked, name_of, raised
 from tests.running import in_run, on_thread, parked
 
@@ -268,6 +271,30 @@ def test_one_who_never_parks_lets_the_others_run() -> None:
             while not other.done:
                 raw(fd, calls.append)
                 assert len(calls) < 1000
+
+
+@in_run
+def test_a_datagram_socket_is_usable_after_an_error() -> None:
+    """An event that tells of an error alone (icmp(7)) is over when the error was told."""
+    with recorded("epoll_ctl") as calls, closing(SocketFD.socket(*UDP)) as fd:
+        fd.bind(tcp.raw((tcp.HOST, 0)))
+        waiting = parked(netpoll.go(raised, lambda: raw_read(fd, refused_or_empty)))
+        key = next(key for _, _, number, _, key in calls.of("epoll_ctl") if number == fd.fileno())
+        refusals.append(ConnectionRefusedError())
+        with answering(epoll_wait=one_by_one([(select.EPOLLERR, key)])):
+            assert isinstance(waiting.join(), ConnectionRefusedError)
+        reading = parked(netpoll.go(raw_read, fd, receive))
+        with socket.socket(*UDP) as peer:
+            peer.sendto(b"datagram", (tcp.HOST, tcp.port_of(fd.getsockname())))
+        assert reading.join() == b"datagram"
+
+
+UDP = (socket.AF_INET, socket.SOCK_DGRAM)
+refusals: list[OSError] = []
+
+
+def refused_or_empty(_: int) -> None:
+    raise refusals.pop() if refusals else BlockingIOError
 
 
 def test_a_goroutine_of_another_thread_may_read_by_hand() -> None:

@@ -68,10 +68,17 @@ cdef object call_when_ready(FD fd, object fn, int mode):
                 pass
             fd.wait(mode, until)
     finally:
-        # Nobody knows what it read: the next read asks the kernel.
-        if mode == MODE_READ and isinstance(fd, StreamFD):
-            (<StreamFD>fd).drained = False
+        if mode == MODE_READ:
+            forget(fd)
         unlock(fd, mode)
+
+
+cdef void forget(FD fd) noexcept:
+    """Nobody knows what fn has read: forget what is known of what is there."""
+    if isinstance(fd, StreamFD):
+        (<StreamFD>fd).drained = False      # the next read asks the kernel
+    elif fd.pd != NULL:
+        fd.pd.event_error = False           # fn has got the error of a datagram socket, which stays usable
 
 
 cdef void consume(FD fd, int mode) noexcept:
