@@ -12,6 +12,7 @@ for each client, and one that deletes what has expired.
 import re
 import sys
 from contextlib import suppress
+from functools import lru_cache
 
 from resp_commands import MAX_STRING, Session, failure
 from resp_store import CommandError, Store, integer
@@ -45,8 +46,7 @@ def read_command(reader: bufio.Reader) -> list[bytes]:
         raise ProtocolError(b"too big " + kind) from None
     if not line.startswith(b"*"):
         return split_words(line)
-    words = length(line[1:], MAX_WORDS, b"invalid multibulk length")
-    return [read_word(reader) for _ in range(words)]
+    return [read_word(reader) for _ in range(number_of_words(line))]
 
 
 def read_word(reader: bufio.Reader) -> bytes:
@@ -55,24 +55,34 @@ def read_word(reader: bufio.Reader) -> bytes:
         line = reader.read_line(MAX_LINE)
     except LimitExceededError:
         raise ProtocolError(b"too big bulk count string") from None
+    # The reader takes no memory for what has been announced and is not there yet.
+    return reader.read_exactly(length_of_word(line) + 2)[:-2]
+
+
+@lru_cache  # the same few lines come again and again
+def number_of_words(line: bytes) -> int:
+    """Return how many words come after this line; -1 and the like mean none."""
+    try:
+        words = integer(line[1:])
+    except CommandError:
+        words = MAX_WORDS + 1
+    if words > MAX_WORDS:
+        raise ProtocolError(b"invalid multibulk length")
+    return words
+
+
+@lru_cache(1024)
+def length_of_word(line: bytes) -> int:
+    """Return how many bytes come after this line, the line's end behind them not counted."""
     if not line.startswith(b"$"):
         raise ProtocolError(b"expected '$', got '%b'" % (line[:1] or b" "))
-    size = length(line[1:], MAX_STRING, b"invalid bulk length")
-    if size < 0:
-        raise ProtocolError(b"invalid bulk length")
-    # The reader takes no memory for what has been announced and is not there yet.
-    return reader.read_exactly(size + 2)[:-2]
-
-
-def length(digits: bytes, most: int, problem: bytes) -> int:
-    """Return the number that stands in a line."""
     try:
-        value = integer(digits)
+        size = integer(line[1:])
     except CommandError:
-        value = most + 1
-    if value > most:
-        raise ProtocolError(problem)
-    return value
+        size = -1
+    if not 0 <= size <= MAX_STRING:
+        raise ProtocolError(b"invalid bulk length")
+    return size
 
 
 def split_words(line: bytes) -> list[bytes]:
