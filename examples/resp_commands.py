@@ -92,8 +92,8 @@ class Session:
         deadline = None
         if options:
             given = set_options(options)
-            deadline = self.set_deadline(key, given)
             exists = self.store.find(key) is not None
+            deadline = self.set_deadline(key, given)
             if (b"NX" in given and exists) or (b"XX" in given and not exists):
                 return NULL
         self.store.set(key, value, deadline)
@@ -224,15 +224,21 @@ class Session:
         return OK
 
     def do_hello(self, version: bytes = b"2", *options: bytes) -> bytes:
-        """HELLO [2]: there is no other version, and no option."""
+        """HELLO [2]: no other version, no option. Clients are told which Redis this is like."""
         if integer(version, BAD_VERSION) != VERSION:
             raise CommandError(b"NOPROTO unsupported protocol version")
         if options:
             raise CommandError(b"ERR Syntax error in HELLO option '%b'" % options[0])
-        texts = {b"server": b"netpoll", b"mode": b"standalone", b"role": b"master"}
-        facts = [bulk(word) for fact in texts.items() for word in fact]
-        facts += [bulk(b"proto"), number(VERSION), bulk(b"id"), number(self.id)]
-        return array([*facts, bulk(b"modules"), array([])])
+        facts = {
+            b"server": bulk(b"redis"),
+            b"version": bulk(b"7.0.0"),
+            b"proto": number(VERSION),
+            b"id": number(self.id),
+            b"mode": bulk(b"standalone"),
+            b"role": bulk(b"master"),
+            b"modules": array([]),
+        }
+        return array([part for name, fact in facts.items() for part in (bulk(name), fact)])
 
     def do_client(self, subcommand: bytes, *words: bytes) -> bytes:
         """CLIENT ID | GETNAME | SETNAME name | SETINFO attribute value."""
