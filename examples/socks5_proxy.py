@@ -79,6 +79,8 @@ def read_request(reader: bufio.Reader) -> str:
     command, _, kind = reader.read_exactly(3)
     if kind == NAME:
         host = read_text(reader).decode("latin-1")
+        if not host:  # dial takes that for this machine
+            raise Refusal(reply(FAILED))
     elif kind in ADDRESS_SIZES:
         host = str(ip_address(reader.read_exactly(ADDRESS_SIZES[kind])))
     else:
