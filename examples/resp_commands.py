@@ -163,7 +163,7 @@ class Session:
 
     def do_del(self, key: bytes, *more: bytes) -> bytes:
         """DEL key...: the answer is how many there were."""
-        found = [each for each in {key, *more} if self.store.find(each) is not None]
+        found = [each for each in (key, *more) if self.store.find(each) is not None]
         return number(sum(map(self.store.delete, found)))
 
     def do_exists(self, key: bytes, *more: bytes) -> bytes:

@@ -202,9 +202,12 @@ def test_who_does_not_take_its_answers_is_not_read_from(server: Program) -> None
 
 
 def test_a_reset_is_no_news_to_anybody_else(server: Program) -> None:
+    descriptors = Path(f"/proc/{server.process.pid}/fd")
     victim = server.connect()
-    victim.sendall(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n" + b"x" * 100_000)
+    ask(victim, b"PING\r\n*2\r\n$4\r\nECHO\r\n$1000000\r\n", b"+PONG\r\n")
+    served = len(list(descriptors.iterdir()))
     reset(victim)
+    until(lambda: len(list(descriptors.iterdir())) < served)
     with server.connect() as conn:
         ask(conn, b"PING\r\n", b"+PONG\r\n")
     assert server.end() == (0, "")
