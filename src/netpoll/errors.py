@@ -151,7 +151,9 @@ class DNSError(OSError):
     name: the name looked up.
     server: who was asked, if known.
     is_not_found: there is no such name.
-    is_timeout: no answer came; another try may succeed.
+    is_timeout: no answer came in time.
+    is_temporary: another try may succeed, as after each timeout.
+    Source: go1.27 net/net.go DNSError
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class DNSError(OSError):
         server: str | None = None,
         is_not_found: bool = False,
         is_timeout: bool = False,
+        is_temporary: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -169,6 +172,7 @@ class DNSError(OSError):
         self.server = server
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
+        self.is_temporary = is_temporary or is_timeout
 
     @property
     def timeout(self) -> bool:

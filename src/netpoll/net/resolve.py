@@ -2,16 +2,16 @@
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AF_UNSPEC
-from typing import Any
+from typing import Any, overload
 
 from netpoll.errors import AddrError, DeadlineExceeded, DNSError
 from netpoll.net import ip, names, networks, zone
-from netpoll.net.addr import Addr, TCPAddr
+from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, internet_class
 from netpoll.net.hostport import port_number, split_host_port
-from netpoll.net.networks import Network
+from netpoll.net.networks import Network, TCPNetwork, UDPNetwork
 from netpoll.net.operror import wrap_error
 
 _SERVICE = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9_.+/-]{0,62}")
@@ -28,7 +28,21 @@ class Resolver:
 
     getaddrinfo: Callable[..., list[Any]] = socket.getaddrinfo
 
-    def lookup(self, network: str, address: str, *, deadline: float | None = None) -> list[TCPAddr]:
+    @overload
+    def lookup(
+        self, network: TCPNetwork, address: str, *, deadline: float | None = None
+    ) -> list[TCPAddr]: ...
+    @overload
+    def lookup(
+        self, network: UDPNetwork, address: str, *, deadline: float | None = None
+    ) -> list[UDPAddr]: ...
+    @overload
+    def lookup(
+        self, network: str, address: str, *, deadline: float | None = None
+    ) -> Sequence[InternetAddr]: ...
+    def lookup(
+        self, network: str, address: str, *, deadline: float | None = None
+    ) -> Sequence[InternetAddr]:
         """Return the addresses that "host:port" stands for on a network, the preferred one first.
 
         An empty host stands for the wildcard address of each family that the network has. Parks if
@@ -37,13 +51,14 @@ class Resolver:
         Raises UnknownNetworkError, AddrError or DNSError for what is wrong with the text,
         DeadlineExceeded if no answer has come in time.
         """
-        row = networks.find(network)
+        row = networks.find(network, "tcp", "udp")
         host, service = split_host_port(address)
         port = port_number(service, address)
         if port is None:
             port = self._port(row, service, address, deadline)
         hosts = _literals(row, host) or self._hosts(row, host, deadline)
-        addrs = [TCPAddr(host, port, scope) for host, scope in hosts]
+        kind = internet_class(row)
+        addrs = [kind(host, port, scope) for host, scope in hosts]
         usable = [addr for addr in addrs if row.family in (AF_UNSPEC, addr.family)]
         if not usable:
             raise AddrError("no suitable address found", address)
@@ -88,7 +103,7 @@ def resolve(
     network: str,
     address: str | Addr,
     deadline: float | None = None,
-) -> list[TCPAddr]:
+) -> Sequence[InternetAddr]:
     """Look an address up as part of an operation, which an OSError then names.
 
     AddrError and DNSError stay what they are: they name the address already.
