@@ -17,8 +17,7 @@ from functools import lru_cache
 from resp_commands import MAX_STRING, Session, failure
 from resp_store import CommandError, Store, integer
 
-from netpoll import bufio, go, gosched, net, run, sleep
-from netpoll.errors import LimitExceededError
+from netpoll import LimitExceededError, bufio, go, gosched, net, run, sleep
 
 MAX_LINE = 64 << 10  # bytes
 MAX_WORDS = 1 << 20
