@@ -8,6 +8,7 @@ from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
 from netpoll.net.listener import Listener
 from netpoll.net.message import Message
+from netpoll.net.multicast import listen_multicast
 from netpoll.net.packet_conn import PacketConn
 from netpoll.net.resolve import Resolver
 from netpoll.net.sockopt import KeepAlive
@@ -36,6 +37,7 @@ __all__ = [
     "dial",
     "join_host_port",
     "listen",
+    "listen_multicast",
     "split_host_port",
 ]
 
