@@ -152,6 +152,8 @@ class DNSError(OSError):
     server: who was asked, if known.
     is_not_found: there is no such name.
     is_timeout: no answer came; another try may succeed.
+    is_temporary: so it may for another reason, as a name server in trouble.
+    records: what of an answer is valid, if that answer was refused for the rest of it.
     """
 
     def __init__(
@@ -162,6 +164,8 @@ class DNSError(OSError):
         server: str | None = None,
         is_not_found: bool = False,
         is_timeout: bool = False,
+        is_temporary: bool = False,
+        records: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -169,6 +173,8 @@ class DNSError(OSError):
         self.server = server
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
+        self.is_temporary = is_temporary
+        self.records = records
 
     @property
     def timeout(self) -> bool:
