@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from netpoll.errors import AddrError, DNSError, UnknownNetworkError
 from netpoll.net import ip, limit, networks, resolve
-from netpoll.net.addr import InternetAddr, TCPAddr
+from netpoll.net.addr import TCPAddr
 from netpoll.net.hostport import port_number
 from netpoll.net.lookup import domain, flight, system
 from netpoll.net.lookup.domain import Host
@@ -299,7 +299,7 @@ def _servers(texts: Sequence[str]) -> tuple[str, ...]:
 
     if isinstance(texts, str) or not texts:
         raise ValueError(f"servers are a sequence of addresses, not {texts!r}")
-    return tuple(server_address(text) or str(InternetAddr.parse(text)) for text in texts)
+    return tuple(server_address(text) or str(TCPAddr.parse(text)) for text in texts)
 
 
 def _until(timeout: float | None, deadline: float | None) -> float | None:
