@@ -92,15 +92,36 @@ def test_whoever_asks_again_before_all_have_heard_the_answer_gets_a_new_one() ->
     def twice() -> tuple[object, object]:
         return joined(work), joined(work)
 
-    eager = parked(go(twice))
-    other = asking_for(work)
+    eager = [parked(go(twice)) for _ in range(3)]
+    parked(flight._flights.by_key["key"].work)
     work.end("first")
-    assert other.join(5) == "first"
-    third = asking_for(work)
+    while work.calls == 1:
+        gosched()
+    late = asking_for(work)
     assert work.calls == 2
     work.end("second")
-    assert eager.join(5) == ("first", "second")
-    assert third.join(5) == "second"
+    assert [one.join(5) for one in eager] == [("first", "second")] * 3
+    assert late.join(5) == "second"
+    assert work.calls == 2
+
+
+@in_run
+def test_work_that_was_called_off_by_others_takes_nobody_more() -> None:
+    work = Work()
+    first = asking_for(work)
+    flight._flights.by_key["key"].work.cancel()
+    assert joined(lambda: "found") == "found"
+    with pytest.raises(GoroutineCancelled):
+        first.join(5)
+
+
+@in_run
+def test_with_no_time_left_nothing_is_begun() -> None:
+    work = Work()
+    with pytest.raises(DeadlineExceeded):
+        joined(work, monotonic())
+    gosched()
+    assert work.calls == 0
 
 
 @in_run

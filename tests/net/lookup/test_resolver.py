@@ -363,6 +363,10 @@ def test_what_is_no_name_is_never_looked_up(name: str, prefer_dns: bool) -> None
             lookup(name)
         assert caught.value.is_not_found
         assert caught.value.name == name
+    for limited_lookup in (own.lookup_host, own.lookup_cname):
+        if name != "192.0.2.1%lo":
+            with pytest.raises(DNSError):  # and at once
+                limited_lookup(name, deadline=0)
 
 
 @pytest.mark.parametrize("address", ["", "a.example", "127.1", "192.0.2.1%lo", "::1%"])

@@ -9,7 +9,6 @@ Source: go1.27 net/lookup.go (*Resolver).lookupIPAddr, internal/singleflight
 
 import copy
 import math
-import os
 import threading
 from collections.abc import Callable, Hashable
 from time import monotonic
@@ -33,7 +32,7 @@ class _Flight:
 
     @property
     def open(self) -> bool:
-        """Whether it still takes passengers."""
+        """Whether it still takes passengers; in a forked child those of the parent do not."""
         return not (self.work.done or self.work.cancelled)
 
 
@@ -45,15 +44,6 @@ class _Flights(threading.local):
 
 
 _flights = _Flights()
-
-
-def _after_fork() -> None:
-    # Their goroutines stayed in the parent.
-    global _flights  # noqa: PLW0603 - those of this process
-    _flights = _Flights()
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 def share(key: Hashable, name: str, until: float | None, fn: Callable[[], T]) -> T:
@@ -103,8 +93,6 @@ class _Failure:
         try:
             again = copy.copy(error)
         except Exception:  # noqa: BLE001 - a stranger's exception may have any constructor
-            return error
-        if type(again) is not type(error):
             return error
         again.__cause__ = error.__cause__
         again.__context__ = error.__context__

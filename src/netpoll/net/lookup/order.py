@@ -100,9 +100,9 @@ def compare(a: Pair, b: Pair) -> int:
     ):
         if of_a != of_b:
             return -1 if of_a > of_b else 1
-    if to_a.family == to_b.family == AF_INET6:  # rule 9; on IPv4 it would undo a server's rotation
-        return _shared(b) - _shared(a)
-    return 0
+    # Rule 9: the longer common prefix. Not of IPv4 addresses, where it would undo the rotation by
+    # which servers spread the load: all of them, mapped into IPv6, have the same first 64 bits.
+    return _shared(b) - _shared(a)
 
 
 def _shared(pair: Pair) -> int:
