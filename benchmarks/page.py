@@ -41,6 +41,7 @@ def text(results: Results) -> str:
     goals = tables.goals(results)
     if goals.rows:
         parts.append(_section(goals))
+        parts += _list("What holds those that are not at their aim:", tables.hindrances(results))
     for scenario in SCENARIOS:
         if results.cells(scenario.name):
             parts += _scenario(results, scenario)
@@ -104,13 +105,15 @@ def _scenario(results: Results, scenario: Scenario) -> list[str]:
     else:
         parts += [_section(tables.detail(results, scenario, cell)) for cell in cells]
     lines = [
-        f"- {cell.label + ': ' if cell.label else ''}{', '.join(names)}"
+        f"{cell.label + ': ' if cell.label else ''}{', '.join(names)}"
         for cell in cells
         if (names := ahead(results, scenario, cell))
     ]
-    if lines:
-        parts.append("Ahead of netpoll:\n\n" + "\n".join(lines))
-    return parts
+    return parts + _list("Ahead of netpoll:", lines)
+
+
+def _list(title: str, lines: Sequence[str]) -> list[str]:
+    return [title + "\n\n" + "\n".join(f"- {line}" for line in lines)] if lines else []
 
 
 def _section(table: Table) -> str:

@@ -50,7 +50,18 @@ def matrix(results: Results, scenario: Scenario) -> Table:
 def goals(results: Results) -> Table:
     """Return what was to be reached and what was."""
     rows = [row for target in TARGETS if (row := _goal(results, target))]
-    return Table("Goals", ("", "measured", "must", "aim", ""), tuple(rows))
+    return Table("Goals", ("", "measured", "the limit", "must", "aim", ""), tuple(rows))
+
+
+def hindrances(results: Results) -> list[str]:
+    """Return what holds the figures that are not as good as was aimed at."""
+    return [
+        f"{target.text}: {target.held}"
+        for target in TARGETS
+        if target.held
+        and (value := target.reached(results)) is not None
+        and not target.is_good(value)
+    ]
 
 
 def number(value: float | None, digits: int) -> str:
@@ -68,6 +79,7 @@ def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
     return (
         target.text,
         f"{value:,.2f} {target.unit}".strip(),
+        number(target.reached(results, "limit"), 2),
         f"{sign} {target.must:g}",
         _NOTHING if target.aim is None else f"{sign} {target.aim:g}",
         "aim reached" if met and aimed else "reached" if met else "MISSED",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from netpoll._runtime.syscalls import NAMES, intercept
+from netpoll._runtime.intercept import NAMES, intercept
 
 TABLE = frozenset(NAMES)
 """The names of all calls that there are."""

@@ -7,6 +7,8 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,8 @@ from netpoll.errors import (
     DeadlockError,
     DNSError,
     GoroutineCancelled,
+    IncompleteReadError,
+    LimitExceededError,
     OpError,
     UnknownNetworkError,
 )
@@ -39,6 +43,13 @@ EXAMPLES = [
     UnknownNetworkError("tcp9"),
     DNSError("no such host", "nosuch.example", is_not_found=True),
     DNSError("i/o timeout", "slow.example", server="10.0.0.1:53", is_timeout=True),
+    DNSError("server misbehaving", "a.example", is_temporary=True),
+]
+
+STREAM_EXAMPLES = [
+    IncompleteReadError(b"abc", 10),
+    IncompleteReadError(b"", None),
+    LimitExceededError(4, b"more"),
 ]
 
 
@@ -148,6 +159,47 @@ def test_a_dns_error_tells_what_kind_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "temporary"),
+    [({}, False), ({"is_temporary": True}, True), ({"is_timeout": True}, True)],
+)
+def test_a_dns_error_tells_whether_another_try_may_succeed(
+    kind: dict[str, Any], temporary: bool
+) -> None:
+    # Source: go1.27 net/net.go (*DNSError).Temporary
+    error = DNSError("server misbehaving", "a.example", **kind)
+    assert error.is_temporary is temporary
+    assert error.timeout is kind.get("is_timeout", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            IncompleteReadError(b"abc", 10),
+            "the stream ended after 3 bytes, before 10 bytes had come",
+        ),
+        (IncompleteReadError(b"", None), "the stream ended after 0 bytes, before the separator"),
+        (LimitExceededError(4, b"more"), "more than the limit of 4 bytes"),
+    ],
+)
+def test_the_text_says_what_came_of_a_read(error: Exception, text: str) -> None:
+    assert str(error) == text
+
+
+def test_an_incomplete_read_is_the_end_of_the_file_and_keeps_what_came() -> None:
+    error = IncompleteReadError(b"abc", 10)
+    assert isinstance(error, EOFError)
+    assert not isinstance(error, OSError)
+    assert (error.partial, error.expected) == (b"abc", 10)
+
+
+def test_a_limit_exceeded_says_which_and_keeps_what_came() -> None:
+    error = LimitExceededError(4, b"more")
+    assert not isinstance(error, (OSError, EOFError))
+    assert (error.limit, error.partial) == (4, b"more")
+
+
 def test_cancelled_passes_handlers_of_exceptions() -> None:
     assert not issubclass(Cancelled, Exception)
     assert not issubclass(GoroutineCancelled, Cancelled)
@@ -166,8 +218,21 @@ def test_a_copy_is_the_same_error(error: OSError, again: "type[OSError]") -> Non
     assert twin.args == error.args
     assert twin.errno == error.errno
     assert twin.__notes__ == ["noted"]
-    for name in ("op", "source", "bytes_written", "err", "network", "is_timeout", "server"):
+    for name in ("op", "source", "bytes_written", "err", "network", "is_timeout", "is_temporary"):
         assert getattr(twin, name, None) == getattr(error, name, None)
+    assert getattr(twin, "server", None) == getattr(error, "server", None)
+
+
+@pytest.mark.parametrize("error", STREAM_EXAMPLES, ids=str)
+@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])  # noqa: S301
+def test_a_copy_of_what_a_read_raised_is_the_same(
+    error: Exception, again: Callable[[Exception], Exception]
+) -> None:
+    error.add_note("noted")
+    twin = again(error)
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert vars(twin) == vars(error)
 
 
 def test_a_subclass_of_an_op_error_keeps_its_class() -> None:

@@ -34,6 +34,8 @@ from netpoll.errors import (
     DeadlockError,
     DNSError,
     GoroutineCancelled,
+    IncompleteReadError,
+    LimitExceededError,
     OpError,
     UnknownNetworkError,
 )
@@ -47,6 +49,8 @@ __all__ = [
     "DeadlockError",
     "Goroutine",
     "GoroutineCancelled",
+    "IncompleteReadError",
+    "LimitExceededError",
     "OpError",
     "UnknownNetworkError",
     "blocking",

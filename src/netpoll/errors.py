@@ -151,9 +151,10 @@ class DNSError(OSError):
     name: the name looked up.
     server: who was asked, if known.
     is_not_found: there is no such name.
-    is_timeout: no answer came; another try may succeed.
-    is_temporary: so it may for another reason, as a name server in trouble.
-    records: what of an answer is valid, if that answer was refused for the rest of it.
+    is_timeout: no answer came in time.
+    is_temporary: another try may succeed, as after each timeout.
+    records: what of an answer is valid, if it was refused for the rest.
+    Source: go1.27 net/net.go DNSError
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class DNSError(OSError):
         self.server = server
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
-        self.is_temporary = is_temporary
+        self.is_temporary = is_temporary or is_timeout
         self.records = records
 
     @property
@@ -190,6 +191,39 @@ class DNSError(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.name), self.__dict__
+
+
+class IncompleteReadError(EOFError):
+    """The stream ended before all had come that was asked for.
+
+    partial: what had come.
+    expected: how many bytes were asked for, None if up to a separator.
+    """
+
+    def __init__(self, partial: bytes, expected: int | None) -> None:
+        wanted = "the separator" if expected is None else f"{expected} bytes had come"
+        super().__init__(f"the stream ended after {len(partial)} bytes, before {wanted}")
+        self.partial = partial
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.partial, self.expected), self.__dict__
+
+
+class LimitExceededError(Exception):
+    """The peer sends, or announces, more in one piece than the reader allows.
+
+    limit: how many bytes are allowed.
+    partial: the beginning of what has come, none of which is consumed.
+    """
+
+    def __init__(self, limit: int, partial: bytes) -> None:
+        super().__init__(f"more than the limit of {limit} bytes")
+        self.limit = limit
+        self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.limit, self.partial), self.__dict__
 
 
 class Cancelled(BaseException):

@@ -1,4 +1,4 @@
-"""TCPAddr: its spelling, its text, its raw form."""
+"""Addresses with ports: their spelling, their text, their raw form."""
 
 import dataclasses
 import ipaddress
@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netpoll.errors import AddrError
-from netpoll.net import Addr, TCPAddr
-from netpoll.net.addr import decode, encode
+from netpoll.errors import AddrError, UnknownNetworkError
+from netpoll.net import Addr, InternetAddr, TCPAddr, UDPAddr
+from netpoll.net.addr import PipeAddr, decode, encode
 
 ports = st.integers(0, 65535)
 ips = st.ip_addresses().map(str)
 addrs = st.builds(TCPAddr, ips, ports)
+
+KINDS: list[tuple[str, type[InternetAddr]]] = [("tcp", TCPAddr), ("udp", UDPAddr)]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,31 @@ def test_a_raw_form_that_is_no_internet_address_is_refused(raw: bytes) -> None:
         decode("tcp", raw)
 
 
-@pytest.mark.parametrize("network", ["tcp", "tcp4", "tcp6"])
-def test_each_tcp_network_has_tcp_addresses(network: str) -> None:
-    assert type(decode(network, encode(TCPAddr("127.0.0.1", 80)))) is TCPAddr
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [(f"{name}{family}", kind) for name, kind in KINDS for family in ("", "4", "6")],
+)
+def test_each_network_has_addresses_of_its_kind(network: str, kind: type[InternetAddr]) -> None:
+    assert type(decode(network, encode(kind("127.0.0.1", 80)))) is kind
+
+
+def test_addresses_of_two_networks_are_two() -> None:
+    assert UDPAddr("127.0.0.1", 80).network == "udp"
+    assert UDPAddr("127.0.0.1", 80) == UDPAddr.parse("127.0.0.1:80")
+    assert len({UDPAddr("::1", 80), TCPAddr("::1", 80)}) == 2
+
+
+def test_all_ends_of_pipes_have_one_address() -> None:
+    assert decode("pipe", b"") == PipeAddr()
+    assert (str(PipeAddr()), PipeAddr().network) == ("pipe", "pipe")
+    assert not hasattr(PipeAddr(), "__dict__")
+
+
+def test_an_address_that_the_kernel_does_not_know_has_no_raw_form() -> None:
+    with pytest.raises(TypeError, match="PipeAddr"):
+        encode(PipeAddr())
+
+
+def test_an_address_of_an_unknown_network_is_refused() -> None:
+    with pytest.raises(UnknownNetworkError):
+        decode("tcp9", encode(TCPAddr("127.0.0.1", 80)))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from netpoll import ClosedError, DeadlineExceeded, OpError, go, gosched, net, sleep
-from tests.net.conformance import pour
 from tests.net.ends import (
     MORE_THAN_FITS,
     connected,
@@ -21,6 +20,7 @@ from tests.net.ends import (
     serving,
     small_buffers,
 )
+from tests.net.limits_conformance import pour
 from tests.running import in_run, parked
 
 LONG_AGO = 1e-9

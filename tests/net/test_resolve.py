@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
@@ -20,7 +20,7 @@ from netpoll import (
     go,
     net,
 )
-from netpoll.net import Resolver, TCPAddr
+from netpoll.net import Resolver, TCPAddr, UDPAddr
 from tests.net.ends import connected
 from tests.running import in_run, parked
 
@@ -103,6 +103,29 @@ def test_a_name_is_looked_up_for_the_family_and_kind_of_the_network() -> None:
         (b"xn--bcher-kva.example", None, family, socket.SOCK_STREAM)
         for family in (socket.AF_UNSPEC, socket.AF_INET)
     ]
+
+
+@in_run
+def test_addresses_are_of_the_network_that_was_asked_for() -> None:
+    asked = []
+
+    def answer(*question: Any) -> list[Any]:
+        asked.append(question[2:])
+        return [(socket.AF_INET, 2, 17, "", ("127.0.0.1", 0))]
+
+    found = Resolver(answer).lookup("udp4", "a.example:53")
+    assert assert_type(found, list[UDPAddr]) == [UDPAddr("127.0.0.1", 53)]
+    assert asked == [(socket.AF_INET, socket.SOCK_DGRAM)]
+    wildcard = Resolver(must_not_be_asked).lookup("udp", ":53")
+    assert wildcard == [UDPAddr("0.0.0.0", 53), UDPAddr("::", 53)]
+
+
+@pytest.mark.parametrize("network", ["unix", "unixgram", "unixpacket", "tcp9"])
+@in_run
+def test_a_network_without_ports_has_nothing_to_look_up(network: str) -> None:
+    # Source: go1.27 net/ipsock.go (*Resolver).internetAddrList
+    with pytest.raises(UnknownNetworkError, match=f"^unknown network {network}$"):
+        Resolver(must_not_be_asked).lookup(network, "a.example:53")
 
 
 @in_run

@@ -9,10 +9,9 @@ from netpoll._poll.fd import FD
 from netpoll._poll.stream_fd import StreamFD
 from tests.poll.operations import (
     ALL,
-    READS,
+    READING,
     Blocked,
     Operation,
-    accepting,
     name_of,
     raised,
 )
@@ -22,7 +21,7 @@ each = pytest.mark.parametrize("blocked", ALL, ids=name_of)
 
 def set_for(blocked: Blocked, fd: FD, when: float | None) -> None:
     """Set the deadline of the direction that an operation uses."""
-    if blocked in {*READS, accepting}:
+    if blocked in READING:
         fd.set_read_deadline(when)
     else:
         fd.set_write_deadline(when)

@@ -1,82 +1,41 @@
-"""Every operation of a descriptor that parks, on a descriptor where it does."""
+"""Every operation of a descriptor that parks, on a descriptor where it does.
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+Each file operations_*.py beside this one adds those of its own kind of descriptor, in lists of
+these names, any of which it may leave out: READS and WRITES of data, ACCEPTS, CONNECTS. What stands
+in one is held to all that a descriptor promises of deadlines, close, cancellation and lost numbers.
+"""
 
-from netpoll._poll.fd import FD
-from netpoll._poll.listen_fd import ListenFD
-from netpoll._poll.stream_fd import StreamFD
-from tests import tcp
+from importlib import import_module
+from pathlib import Path
 
-Operation = Callable[[], object]
-Blocked = Callable[[], AbstractContextManager[tuple[FD, Operation]]]
+from tests.kernel import TABLE
+from tests.poll.operation import Blocked as Blocked
+from tests.poll.operation import Operation as Operation
+from tests.poll.operation import name_of as name_of
+from tests.poll.operation import raised as raised
 
-
-@contextmanager
-def reading() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, _):
-        yield fd, lambda: fd.read_bytes(100)
-
-
-@contextmanager
-def reading_much() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, _):
-        yield fd, lambda: fd.read_bytes(1 << 20)
+_KINDS = [
+    import_module(f"tests.poll.{file.stem}")
+    for file in sorted(Path(__file__).parent.glob("operations_*.py"))
+]
 
 
-@contextmanager
-def reading_into() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, _):
-        yield fd, lambda: fd.readinto(bytearray(100))
+def _all(name: str) -> list[Blocked]:
+    return [blocked for kind in _KINDS for blocked in getattr(kind, name, [])]
 
 
-@contextmanager
-def reading_when_drained() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, peer):
-        peer.sendall(b"x")
-        fd.read_bytes(100)
-        yield fd, lambda: fd.read_bytes(100)
+READS = _all("READS")
+WRITES = _all("WRITES")
+ACCEPTS = _all("ACCEPTS")
+CONNECTS = _all("CONNECTS")
+ALL = [*READS, *WRITES, *ACCEPTS, *CONNECTS]
 
+READING = {*READS, *ACCEPTS}
+"""Those that the read deadline is for; the others have the write deadline."""
 
-@contextmanager
-def writing() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, peer):
-        tcp.fill(fd, peer)
-        yield fd, lambda: fd.write(b"more")
-
-
-@contextmanager
-def writing_gathered() -> Iterator[tuple[StreamFD, Operation]]:
-    with tcp.end() as (fd, peer):
-        tcp.fill(fd, peer)
-        yield fd, lambda: fd.writev([b"still", b"more"])
-
-
-@contextmanager
-def accepting() -> Iterator[tuple[ListenFD, Operation]]:
-    with tcp.listening() as (fd, _):
-        yield fd, fd.accept
-
-
-@contextmanager
-def connecting() -> Iterator[tuple[FD, Operation]]:
-    with tcp.connecting() as (fd, address):
-        yield fd, lambda: fd.connect(address)
-
-
-READS: list[Blocked] = [reading, reading_much, reading_into, reading_when_drained]
-WRITES: list[Blocked] = [writing, writing_gathered]
-ALL: list[Blocked] = [*READS, *WRITES, accepting, connecting]
-
-
-def name_of(blocked: Blocked) -> str:
-    return blocked.__name__
-
-
-def raised(operation: Operation) -> BaseException:
-    """Return what an operation raises; it must raise."""
-    try:
-        result = operation()
-    except BaseException as exception:  # noqa: BLE001 - the test looks at it
-        return exception
-    raise AssertionError(f"returned {result!r}")
+CALLS = TABLE & {
+    *("recv", "recvfrom", "recvmsg", "recvmmsg", "read", "readv"),
+    *("send", "sendto", "sendmsg", "sendmmsg", "write", "writev"),
+    *("accept4", "connect", "sendfile", "splice"),
+}
+"""The system calls by which these operations find out that they have to wait."""

@@ -21,7 +21,8 @@ from netpoll._poll.listen_fd import ListenFD
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import answering, on, one_by_one, recorded
-from tests.poll.operations import ALL, READS, Blocked, Operation, accepting, name_of, raised
+from tests.poll.operations import ALL, CALLS, CONNECTS, READS, Blocked, Operation, name_of, raised
+from tests.poll.operations_stream import accepting, reading_when_drained
 from tests.running import Outcome, in_run, on_thread, parked
 
 AT_ONCE = 1.0
@@ -259,14 +260,12 @@ def test_the_number_is_not_given_back_while_somebody_is_in_a_system_call(
 def test_who_is_about_to_park_when_it_is_closed_does_not(blocked: Blocked) -> None:
     def closes(*_: object) -> int:
         fd.close()
-        return -errno.EINPROGRESS if blocked.__name__ == "connecting" else -errno.EAGAIN
+        return -errno.EINPROGRESS if blocked in CONNECTS else -errno.EAGAIN
 
     with blocked() as (fd, operation):
         number = fd.fileno()
-        calls = {
-            name: on(number, closes) for name in ("recv", "send", "sendmsg", "accept4", "connect")
-        }
-        if blocked.__name__ == "reading_when_drained":
+        calls = {name: on(number, closes) for name in CALLS}
+        if blocked == reading_when_drained:  # which makes no call before it parks
             del calls["recv"]
             fd.close()
         with answering(**calls):

@@ -16,7 +16,8 @@ from netpoll._runtime import lifecycle
 from netpoll._runtime.scheduler import Scheduler
 from tests import tcp
 from tests.kernel import recorded
-from tests.poll.operations import ALL, Blocked, accepting, name_of, raised
+from tests.poll.operations import ALL, Blocked, name_of, raised
+from tests.poll.operations_stream import accepting, reading, reading_much, writing
 from tests.running import Outcome, in_run, on_thread, parked
 
 ADD = 1  # EPOLL_CTL_ADD
@@ -355,7 +356,7 @@ def test_an_echo_between_two_threads_moves_any_amount() -> None:
 # ---- races -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("blocked", [*ALL[:2], ALL[4], accepting], ids=name_of)
+@pytest.mark.parametrize("blocked", [reading, reading_much, writing, accepting], ids=name_of)
 def test_closing_while_others_come_and_go_ends_everybody(blocked: Blocked) -> None:
     """Two threads of goroutines in and out of operations; a third closes at any moment."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from netpoll import Goroutine, go, gosched, lowlevel, net, sleep
 from netpoll._poll.stream_fd import StreamFD
-from netpoll._runtime.syscalls import intercept
+from netpoll._runtime.intercept import intercept
 from tests.running import in_run, on_thread, pair, parked
 
 SLICE = 128

@@ -23,8 +23,8 @@ from netpoll import (
     run,
     sleep,
 )
+from netpoll._runtime.intercept import intercept
 from netpoll._runtime.scheduler import attached_scheduler, ensure_scheduler
-from netpoll._runtime.syscalls import intercept
 from tests.running import Outcome, in_run, on_thread, open_descriptors, pair, parked
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from netpoll import Cancelled, Goroutine, current, go, gosched, lowlevel, sleep
-from netpoll._runtime.syscalls import intercept
+from netpoll._runtime.intercept import intercept
 from tests.running import Outcome, in_run, on_thread, parked
 
 LATE = 0.05

@@ -1,8 +1,2 @@
-from collections.abc import Callable
-from typing import TypeAlias
-
-_Answer: TypeAlias = int | bytes | list[tuple[int, int]] | None
-
-NAMES: frozenset[str]
-
-def intercept(name: str, function: Callable[..., _Answer] | None) -> None: ...
+from netpoll._runtime.intercept import NAMES as NAMES
+from netpoll._runtime.intercept import intercept as intercept

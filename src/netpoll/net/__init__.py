@@ -1,6 +1,6 @@
 """Networks: listen, dial, and what they give."""
 
-from netpoll.net.addr import Addr, InternetAddr, TCPAddr
+from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
 from netpoll.net.dial import Dialer, dial
@@ -25,6 +25,8 @@ __all__ = [
     "TCPAddr",
     "TCPConn",
     "TCPListener",
+    "UDPAddr",
+    "UnixAddr",
     "dial",
     "join_host_port",
     "listen",

@@ -1,11 +1,12 @@
 from collections.abc import Iterable
 from io import BufferedReader, BufferedRWPair, BufferedWriter, TextIOWrapper
-from typing import Any, Literal, Self, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import Buffer
 
 from netpoll._poll.stream_fd import StreamFD
-from netpoll.net.addr import InternetAddr
+from netpoll.net.addr import Addr
+from netpoll.net.endpoint import Endpoint
 from netpoll.net.makefile import ConnFile
 
 _Text: TypeAlias = Literal["", "r", "w", "rw", "wr"]
@@ -13,8 +14,7 @@ _Reads: TypeAlias = Literal["b", "rb", "br"]
 _Writes: TypeAlias = Literal["wb", "bw"]
 _ReadsAndWrites: TypeAlias = Literal["rwb", "rbw", "wrb", "wbr", "brw", "bwr"]
 
-@disjoint_base
-class Conn:
+class Conn(Endpoint):
     """One end of a stream connection; `with` closes it.
 
     Any goroutine of any thread may use it, any number at the same time: reads take turns, writes
@@ -28,9 +28,7 @@ class Conn:
     @property
     def _fd(self) -> StreamFD: ...
     @property
-    def network(self) -> str:
-        """The network it was made for: "tcp", "tcp4" or "tcp6"."""
-
+    def remote_addr(self) -> Addr: ...
     def read(self, n: int = 65536) -> bytes:
         """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
 
@@ -120,50 +118,8 @@ class Conn:
         errors: str | None = None,
         newline: str | None = None,
     ) -> Any: ...
-    def close(self) -> None:
-        """Close; who reads or writes gets ClosedError at once. Never parks; again: does nothing."""
-
     def close_read(self) -> None:
         """Shut down the reading side: a read that finds nothing returns b"". Does not park."""
 
     def close_write(self) -> None:
         """Shut down the writing side: the peer reads the end of the stream. Does not park."""
-
-    @property
-    def closed(self) -> bool:
-        """True once `close` was called."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exception: object) -> None: ...
-    def set_deadline(self, when: float | None) -> None:
-        """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
-
-        It stays until it is set anew, and wakes who waits. Does not park. A timeout holds as well:
-        the earlier of the two counts.
-        """
-
-    def set_read_deadline(self, when: float | None) -> None:
-        """Make reads fail from `when` on; as set_deadline."""
-
-    def set_write_deadline(self, when: float | None) -> None:
-        """Make writes fail from `when` on; as set_deadline."""
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait.
-
-        A deadline holds as well: the earlier of the two counts, and None does not lift a deadline.
-        """
-
-    def gettimeout(self) -> float | None:
-        """Return the timeout in seconds, None if there is none."""
-
-    def fileno(self) -> int:
-        """Return the descriptor's number, which stays the connection's. ClosedError."""
-
-    @property
-    def local_addr(self) -> InternetAddr:
-        """This end's address."""
-
-    @property
-    def remote_addr(self) -> InternetAddr:
-        """The peer's address."""

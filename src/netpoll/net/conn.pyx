@@ -1,8 +1,8 @@
 # cython: nonecheck=True
 """Conn: one end of a stream connection.
 
-Thin on purpose: locks, deadlines and waiting are FD's; here are the names that users know and errors
-that say what was being done to what.
+Thin on purpose: locks, deadlines and waiting are FD's; here are the names that users know. The descriptor
+is a StreamFD since __init__ has looked, and is taken for one from then on without another look.
 
 Source: go1.27 net/net.go (conn), net/fd_posix.go.
 """
@@ -12,10 +12,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
 from netpoll._poll.stream_fd cimport StreamFD, read, readinto, write
-from netpoll._runtime.raised cimport np_take_exception
-from netpoll.net.addr import decode
-from netpoll.net.limit import no_limit
-from netpoll.net.operror import wrap_error
+from netpoll.net.endpoint cimport Endpoint
 
 # Each read and write comes through here, and may park: no `try`; see raised.pxd.
 ctypedef PyObject *(*read_fn)(StreamFD fd, Py_ssize_t size) noexcept
@@ -24,7 +21,8 @@ cdef read_fn read_quietly = <read_fn><void *>read
 cdef write_fn write_quietly = <write_fn><void *>write
 
 
-cdef class Conn:
+@cython.auto_pickle(False)  # Endpoint says that there is no pickling
+cdef class Conn(Endpoint):
     """One end of a stream connection; `with` closes it.
 
     Any goroutine of any thread may use it, any number at the same time: reads take turns, writes
@@ -50,7 +48,7 @@ cdef class Conn:
         n of 0 returns b"" at once; ValueError if n is negative.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Read; recv(2)
         """
-        cdef PyObject *data = NULL if self._fd is None else read_quietly(self._fd, n)
+        cdef PyObject *data = NULL if self._fd is None else read_quietly(<StreamFD>self._fd, n)
         if data == NULL:
             self.fail("read")
         cdef object result = <object>data
@@ -62,7 +60,7 @@ cdef class Conn:
         if self._fd is None:
             self.fail("read")
         try:
-            return readinto(self._fd, buffer)
+            return readinto(<StreamFD>self._fd, buffer)
         except OSError as error:
             raise self.failed("read", error) from error
 
@@ -72,7 +70,7 @@ cdef class Conn:
         On an error `bytes_written` of the exception tells how many bytes the kernel took.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Write; send(2)
         """
-        cdef Py_ssize_t written = -1 if self._fd is None else write_quietly(self._fd, data)
+        cdef Py_ssize_t written = -1 if self._fd is None else write_quietly(<StreamFD>self._fd, data)
         if written < 0:
             self.fail("write")
         return written
@@ -89,7 +87,7 @@ cdef class Conn:
             if not PyObject_CheckBuffer(one):
                 raise TypeError(f"writev() wants bytes-like objects, not {type(one).__name__}")
         try:
-            return self._fd.writev(several)
+            return (<StreamFD>self._fd).writev(several)
         except OSError as error:
             raise self.failed("write", error) from error
 
@@ -102,11 +100,7 @@ cdef class Conn:
         from netpoll.net.makefile import makefile
         return makefile(self, mode, buffering, encoding=encoding, errors=errors, newline=newline)
 
-    # -- the end
-
-    def close(self):
-        """Close; who reads or writes gets ClosedError at once. Never parks; again: does nothing."""
-        self._fd.close()
+    # -- the end of one direction
 
     def close_read(self):
         """Shut down the reading side: a read that finds nothing returns b"". Does not park."""
@@ -121,109 +115,3 @@ cdef class Conn:
             self._fd.shutdown(1)
         except OSError as error:
             raise self.failed("close", error) from error
-
-    @property
-    def closed(self):
-        """True once `close` was called."""
-        return self._fd.closed
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._fd.close()
-
-    # -- limits
-
-    def set_deadline(self, when):
-        """Make reads and writes fail from `when` on: seconds on time.monotonic(), None for never.
-
-        It stays until it is set anew, and wakes who waits. Does not park. A timeout holds as well:
-        the earlier of the two counts.
-        """
-        try:
-            self._fd.set_deadline(when)
-        except OSError as error:
-            raise self.failed("set", error) from error
-        except (TypeError, OverflowError):
-            raise no_limit("deadline", when) from None
-
-    def set_read_deadline(self, when):
-        """Make reads fail from `when` on; as set_deadline."""
-        try:
-            self._fd.set_read_deadline(when)
-        except OSError as error:
-            raise self.failed("set", error) from error
-        except (TypeError, OverflowError):
-            raise no_limit("deadline", when) from None
-
-    def set_write_deadline(self, when):
-        """Make writes fail from `when` on; as set_deadline."""
-        try:
-            self._fd.set_write_deadline(when)
-        except OSError as error:
-            raise self.failed("set", error) from error
-        except (TypeError, OverflowError):
-            raise no_limit("deadline", when) from None
-
-    def settimeout(self, seconds):
-        """Limit each later read and write to `seconds`; None: no limit, 0: fail, do not wait.
-
-        A deadline holds as well: the earlier of the two counts, and None does not lift a deadline.
-        """
-        try:
-            self._fd.settimeout(seconds)
-        except (TypeError, OverflowError):
-            raise no_limit("timeout", seconds) from None
-
-    def gettimeout(self):
-        """Return the timeout in seconds, None if there is none."""
-        return self._fd.gettimeout()
-
-    # -- who and where
-
-    @property
-    def network(self):
-        """The network it was made for: "tcp", "tcp4" or "tcp6"."""
-        return self._network
-
-    def fileno(self):
-        """Return the descriptor's number, which stays the connection's. ClosedError."""
-        try:
-            return self._fd.fileno()
-        except OSError as error:
-            raise self.failed("fileno", error) from error
-
-    @property
-    def local_addr(self):
-        """This end's address."""
-        if isinstance(self.local, bytes):
-            self.local = decode(self._network, self.local)
-        return self.local
-
-    @property
-    def remote_addr(self):
-        """The peer's address."""
-        if isinstance(self.remote, bytes):
-            self.remote = decode(self._network, self.remote)
-        return self.remote
-
-    def __reduce__(self):
-        raise TypeError("a connection cannot be copied or pickled")
-
-    def __repr__(self):
-        state = " closed" if self._fd.closed else ""
-        return f"<{type(self).__name__} {self._network} {self.local_addr}->{self.remote_addr}{state}>"
-
-    cdef int fail(self, str op) except -1:
-        """Let the exception that is set take its way, with what was being done to what."""
-        if self._fd is None:
-            raise AttributeError("the connection was never initialised")
-        exception = np_take_exception()
-        if isinstance(exception, OSError):
-            raise self.failed(op, exception) from exception
-        raise exception
-
-    cdef object failed(self, str op, object error):
-        """Return `error` with what was being done to what."""
-        return wrap_error(op, self._network, self.local_addr, self.remote_addr, error)

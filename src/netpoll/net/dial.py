@@ -4,6 +4,7 @@ Source: go1.27 net/dial.go, net/tcpsock_posix.go; connect(2)
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL
 from socket import AF_UNSPEC, IPPROTO_TCP
@@ -12,7 +13,7 @@ from time import monotonic
 from netpoll._poll.stream_fd import StreamFD
 from netpoll.errors import AddrError, DeadlineExceeded, OpError
 from netpoll.net import ip, limit, networks, sockopt
-from netpoll.net.addr import Addr, TCPAddr, encode
+from netpoll.net.addr import Addr, InternetAddr, TCPAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
 from netpoll.net.resolve import resolve
@@ -28,7 +29,7 @@ _RETRIES = 2  # after the kernel chose a local port that will not do
 class _Target:
     """What to connect to, and from where if that matters, ready for the kernel."""
 
-    addr: TCPAddr
+    addr: InternetAddr
     raw: bytes
     source: bytes | None
     retries: int
@@ -61,11 +62,12 @@ class Dialer:
     def dial(self, network: str, address: str | Addr) -> TCPConn:
         """Connect as the function dial does, with these options."""
         deadline = _earliest(self.timeout, self.deadline)
+        row = networks.find(network, "tcp")
         local = self.local_addr
         if local is not None and not isinstance(local, TCPAddr):
             local = TCPAddr.parse(local)
         addrs = resolve("dial", self.resolver or Resolver(), network, address, deadline)
-        targets = _targets(networks.find(network).family, local, addrs)
+        targets = _targets(row.family, local, addrs)
         return self._dial_serial(network, local, targets, deadline)
 
     def _dial_serial(
@@ -193,7 +195,7 @@ def _remaining(until: float | None) -> float | None:
     return remaining
 
 
-def _targets(family: int, local: TCPAddr | None, addrs: list[TCPAddr]) -> list[_Target]:
+def _targets(family: int, local: TCPAddr | None, addrs: Sequence[InternetAddr]) -> list[_Target]:
     """Return what to connect to, without what the local address cannot reach."""
     usable = [addr for addr in addrs if local is None or _reaches(family, local, addr)]
     if not usable:
@@ -201,12 +203,12 @@ def _targets(family: int, local: TCPAddr | None, addrs: list[TCPAddr]) -> list[_
     return [_target(local, addr) for addr in usable]
 
 
-def _reaches(family: int, local: TCPAddr, remote: TCPAddr) -> bool:
+def _reaches(family: int, local: TCPAddr, remote: InternetAddr) -> bool:
     # On a network of both families a wildcard stands for that of the other one as well.
     return local.family == remote.family or (family == AF_UNSPEC and local.is_wildcard)
 
 
-def _target(local: TCPAddr | None, remote: TCPAddr) -> _Target:
+def _target(local: TCPAddr | None, remote: InternetAddr) -> _Target:
     if remote.is_wildcard:
         remote = TCPAddr(ip.LOOPBACK[remote.family], remote.port)
     if local is not None and local.is_wildcard:

@@ -1,12 +1,13 @@
 """Listening: which socket an address asks for, and with which options."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP
 
 from netpoll._poll.listen_fd import ListenFD
 from netpoll.net import ipstack, networks, sockopt
-from netpoll.net.addr import Addr, TCPAddr, encode
+from netpoll.net.addr import Addr, InternetAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
 from netpoll.net.resolve import resolve
@@ -40,9 +41,10 @@ class ListenConfig:
 
     def listen(self, network: str, address: str | Addr) -> TCPListener:
         """Listen as the function listen does, with these options."""
+        row = networks.find(network, "tcp")
         addrs = resolve("listen", Resolver(), network, address)
         try:
-            addr, only_ipv6 = _choose(networks.find(network).family, addrs)
+            addr, only_ipv6 = _choose(row.family, addrs)
         except OSError as error:
             raise wrap_error("listen", network, None, address, error) from error
         raw = encode(addr)
@@ -51,7 +53,9 @@ class ListenConfig:
         except OSError as error:
             raise wrap_error("listen", network, None, addr, error) from error
 
-    def _open(self, network: str, addr: TCPAddr, raw: bytes, *, only_ipv6: bool) -> TCPListener:
+    def _open(
+        self, network: str, addr: InternetAddr, raw: bytes, *, only_ipv6: bool
+    ) -> TCPListener:
         kind = networks.find(network).kind
         fd = ListenFD.socket(addr.family, kind, IPPROTO_TCP)
         try:
@@ -112,7 +116,7 @@ def listen(
     return config.listen(network, address)
 
 
-def _choose(family: int, addrs: list[TCPAddr]) -> tuple[TCPAddr, bool]:
+def _choose(family: int, addrs: Sequence[InternetAddr]) -> tuple[InternetAddr, bool]:
     """Return the address to listen on, and whether its socket is to be IPv6 alone.
 
     Source: go1.27 net/ipsock_posix.go favoriteAddrFamily

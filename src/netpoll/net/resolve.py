@@ -1,12 +1,12 @@
 """From "host:port" to addresses: literals at once, names as a resolver knows them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from socket import AF_INET, AF_INET6, AF_UNSPEC
 from typing import Protocol
 
 from netpoll.errors import AddrError, DeadlineExceeded, DNSError
 from netpoll.net import ip, networks
-from netpoll.net.addr import Addr, TCPAddr
+from netpoll.net.addr import Addr, InternetAddr, internet_class
 from netpoll.net.hostport import port_number, split_host_port
 from netpoll.net.lookup.domain import Host
 from netpoll.net.networks import Network
@@ -16,7 +16,9 @@ from netpoll.net.operror import wrap_error
 class Lookup(Protocol):
     """What of a Resolver a dial or a listen uses."""
 
-    def lookup(self, network: str, address: str, *, deadline: float | None = None) -> list[TCPAddr]:
+    def lookup(
+        self, network: str, address: str, *, deadline: float | None = None
+    ) -> Sequence[InternetAddr]:
         """Return the addresses that "host:port" stands for on a network."""
 
 
@@ -25,15 +27,16 @@ def addresses(
     address: str,
     port_of: Callable[[Network, str], int],
     hosts_of: Callable[[Network, str], Iterable[Host]],
-) -> list[TCPAddr]:
+) -> list[InternetAddr]:
     """Return what Resolver.lookup does; port_of and hosts_of know the names."""
-    row = networks.find(network)
+    row = networks.find(network, "tcp", "udp")
     host, service = split_host_port(address)
     port = port_number(service, address)
     if port is None:
         port = port_of(row, service)
     hosts = literals(row.family, host) or hosts_of(row, host)
-    addrs = [TCPAddr(host, port, scope) for host, scope in hosts]
+    kind = internet_class(row)
+    addrs = [kind(host, port, scope) for host, scope in hosts]
     usable = [addr for addr in addrs if row.family in (AF_UNSPEC, addr.family)]
     if not usable:
         raise AddrError("no suitable address found", address)
@@ -46,7 +49,7 @@ def resolve(
     network: str,
     address: str | Addr,
     deadline: float | None = None,
-) -> list[TCPAddr]:
+) -> Sequence[InternetAddr]:
     """Look an address up as part of an operation, which an OSError then names.
 
     AddrError and DNSError stay what they are: they name the address already.

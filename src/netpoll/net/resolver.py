@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from socket import AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from netpoll.errors import AddrError, DNSError, UnknownNetworkError
 from netpoll.net import ip, limit, networks, resolve
-from netpoll.net.addr import TCPAddr
+from netpoll.net.addr import InternetAddr, TCPAddr, UDPAddr
 from netpoll.net.hostport import port_number
 from netpoll.net.lookup import domain, flight, system
 from netpoll.net.lookup.domain import Host
 from netpoll.net.lookup.records import MX, NS, SRV
-from netpoll.net.networks import Network
+from netpoll.net.networks import Network, TCPNetwork, UDPNetwork
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -73,7 +73,21 @@ class Resolver:
         if self.servers is not None:
             object.__setattr__(self, "servers", _servers(self.servers))
 
-    def lookup(self, network: str, address: str, *, deadline: float | None = None) -> list[TCPAddr]:
+    @overload
+    def lookup(
+        self, network: TCPNetwork, address: str, *, deadline: float | None = None
+    ) -> list[TCPAddr]: ...
+    @overload
+    def lookup(
+        self, network: UDPNetwork, address: str, *, deadline: float | None = None
+    ) -> list[UDPAddr]: ...
+    @overload
+    def lookup(
+        self, network: str, address: str, *, deadline: float | None = None
+    ) -> Sequence[InternetAddr]: ...
+    def lookup(
+        self, network: str, address: str, *, deadline: float | None = None
+    ) -> Sequence[InternetAddr]:
         """Return the addresses that "host:port" stands for on a network, the preferred one first.
 
         An empty host stands for the wildcard address of each family that the network has. Parks if
@@ -162,7 +176,7 @@ class Resolver:
         Raises UnknownNetworkError; AddrError: the number is out of range.
         Source: go1.27 net/lookup.go (*Resolver).LookupPort
         """
-        kind = 0 if network == "ip" else networks.find(network).kind
+        kind = 0 if network == "ip" else networks.find(network, "tcp", "udp").kind
         port = port_number(service, service)
         if port is None and _SERVICE.fullmatch(service.lower()):
             port = self._port(network, kind, service, _until(timeout, deadline))
@@ -299,7 +313,7 @@ def _servers(texts: Sequence[str]) -> tuple[str, ...]:
 
     if isinstance(texts, str) or not texts:
         raise ValueError(f"servers are a sequence of addresses, not {texts!r}")
-    return tuple(server_address(text) or str(TCPAddr.parse(text)) for text in texts)
+    return tuple(server_address(text) or str(UDPAddr.parse(text)) for text in texts)
 
 
 def _until(timeout: float | None, deadline: float | None) -> float | None:

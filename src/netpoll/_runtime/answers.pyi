@@ -1,0 +1,1 @@
+# C functions alone; see answers.pxd.
