@@ -134,15 +134,15 @@ def known(*records: tuple[str, str, bytes], flags: int = RA) -> Script:
     return script
 
 
-def hosts(**addresses: Sequence[str]) -> Script:
-    """Return the script of a server that knows these hosts below example, by their first label."""
-    return known(
-        *(
-            (f"{host}.example.", "AAAA" if ":" in text else "A", address(f"{host}.example.", text))
-            for host, texts in addresses.items()
-            for text in texts
-        )
-    )
+def hosts_below(domain: str) -> Script:
+    """Return the script of a server that knows h0, h1, ... below a domain, from 10.0.0.0 on."""
+
+    def script(question: Question) -> bytes:
+        number = int(question.name.removesuffix(f".{domain}").removeprefix("h"))
+        found = address(question.name, f"10.0.{number >> 8}.{number & 255}")
+        return answer(question, *([found] if question.kind == "A" else []))
+
+    return script
 
 
 # ---- asking a script

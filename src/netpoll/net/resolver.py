@@ -177,7 +177,7 @@ class Resolver:
         Source: go1.27 net/lookup.go (*Resolver).LookupPort
         """
         kind = 0 if network == "ip" else networks.find(network, "tcp", "udp").kind
-        port = port_number(service, service)
+        port = port_number(_str(service), service)
         if port is None and _SERVICE.fullmatch(service.lower()):
             port = self._port(network, kind, service, _until(timeout, deadline))
         if port is None:
@@ -191,7 +191,7 @@ class Resolver:
 
         Source: go1.27 net/lookup.go (*Resolver).LookupCNAME
         """
-        domain.encoded(host)
+        domain.encoded(_str(host))
         if self.prefer_dns:
             client = self._client()
             return self._share(
@@ -290,7 +290,7 @@ class Resolver:
         )
 
     def _share(self, what: str, name: str, until: float | None, fn: Callable[[], T]) -> T:
-        return flight.share((self, what, name), name, until, fn)
+        return flight.share((self, what, _str(name)), name, until, fn)
 
     def _client(self) -> "Client":
         """Return what asks DNS; ModuleNotFoundError without dnspython."""
@@ -324,9 +324,16 @@ def _until(timeout: float | None, deadline: float | None) -> float | None:
     return None if until == math.inf else until
 
 
+def _str(name: str) -> str:
+    """Return what is looked up; TypeError if it is no str."""
+    if not isinstance(name, str):
+        raise TypeError(f"what is looked up is a str, not {name!r}")
+    return name
+
+
 def _literal(host: str) -> Host | None:
     """Return IP address and zone that a host is by itself, None if it is a name."""
-    address, zone = ip.split_zone(host)
+    address, zone = ip.split_zone(_str(host))
     canonical = ip.canonical(address)
     if canonical is None or (zone and ip.family(canonical) == AF_INET):
         return None

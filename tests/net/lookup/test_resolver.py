@@ -377,6 +377,25 @@ def test_what_is_no_address_has_no_name(address: str) -> None:
             own.lookup_addr(address)
 
 
+@pytest.mark.parametrize("wrong", [None, 80, b"a.example", ["a"]])
+@in_run
+def test_what_is_no_text_is_refused(wrong: Any) -> None:
+    for own in (Resolver(must_not_be_asked), by_dns()[0]):
+        for lookup in (
+            own.lookup_host,
+            own.lookup_ip,
+            own.lookup_addr,
+            own.lookup_cname,
+            own.lookup_mx,
+            own.lookup_ns,
+            own.lookup_txt,
+            lambda service: own.lookup_port("tcp", service),  # noqa: B023 - called at once
+            lambda name: own.lookup_srv("", "", name),  # noqa: B023
+        ):
+            with pytest.raises(TypeError, match=r"^what is looked up is a str, not "):
+                lookup(wrong)
+
+
 # ---- limits
 
 
