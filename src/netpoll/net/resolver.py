@@ -71,7 +71,9 @@ class Resolver:
 
     def __post_init__(self) -> None:
         if self.servers is not None:
-            object.__setattr__(self, "servers", _servers(self.servers))
+            from netpoll.net.lookup import config  # noqa: PLC0415 - seldom needed
+
+            object.__setattr__(self, "servers", config.server_addresses(self.servers))
 
     @overload
     def lookup(
@@ -305,15 +307,6 @@ class Resolver:
 
         servers = None if self.servers is None else tuple(self.servers)
         return Client(self.dial or dial, servers, self.strict_errors)
-
-
-def _servers(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return "ip:port" of each name server; ValueError, of which AddrError is one."""
-    from netpoll.net.lookup.config import server_address  # noqa: PLC0415 - seldom needed
-
-    if isinstance(texts, str) or not texts:
-        raise ValueError(f"servers are a sequence of addresses, not {texts!r}")
-    return tuple(server_address(text) or str(UDPAddr.parse(text)) for text in texts)
 
 
 def _until(timeout: float | None, deadline: float | None) -> float | None:

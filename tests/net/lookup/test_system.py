@@ -100,6 +100,21 @@ def test_a_name_that_has_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [(("fe80::1%lo", 0), socket.NI_NAMEREQD)]
 
 
+@pytest.mark.parametrize("bad", ["<html>.example", "a b", "127.0.0.1", "::1"])
+@in_run
+def test_a_name_from_the_system_that_is_none_is_refused(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(*_: Any) -> list[Any]:
+        return [(socket.AF_INET, 1, 6, bad, ("192.0.2.1", 0))]
+
+    monkeypatch.setattr(socket, "getnameinfo", lambda *_: (bad, "0"))
+    with pytest.raises(DNSError, match=r"^lookup a\.example: .* invalid names$"):
+        system.canonical_name(answer, "a.example")
+    with pytest.raises(DNSError, match=r"^lookup 192\.0\.2\.1: .* invalid names$"):
+        system.names("192.0.2.1")
+
+
 @in_run
 def test_lookups_that_hang_hold_up_no_other_work() -> None:
     end = threading.Event()

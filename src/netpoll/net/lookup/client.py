@@ -6,6 +6,7 @@ Source: go1.27 net/dnsclient_unix.go
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 from netpoll._runtime.goroutine import go
@@ -53,7 +54,7 @@ class Client:
         if not known:
             _, canonical = self._addresses(name, (*FAMILIES, "CNAME"))
         if not domain.is_domain_name(canonical):
-            raise _invalid(name)
+            raise domain.invalid(name)
         return canonical
 
     def names(self, address: str) -> tuple[str, ...]:
@@ -148,7 +149,7 @@ class Client:
         query = Query(name, kind, trust_ad=conf.trust_ad)
         error = domain.no_such_host(name)
         servers = conf.in_turn(self.servers or conf.servers)
-        for server in servers * conf.attempts:
+        for server in chain.from_iterable(repeat(servers, conf.attempts)):
             try:
                 reply = exchange(
                     self.dial, server, query, timeout=conf.timeout, only_tcp=conf.use_tcp
@@ -247,20 +248,12 @@ def _of(name: str) -> Iterator[None]:
 
 
 def _valid(name: str, found: Iterable[Any], is_valid: Callable[[Any], bool]) -> tuple[Any, ...]:
-    """Return what was found; DNSError if there is something among it that is no name.
-
-    Programs put names into shell commands, logs and web pages.
-    """
+    """Return what was found; DNSError if there is something among it that is no name."""
     records = tuple(found)
     valid = tuple(record for record in records if is_valid(record))
     if len(valid) < len(records):
-        raise _invalid(name, valid)
+        raise domain.invalid(name, valid)
     return records
-
-
-def _invalid(name: str, valid: tuple[Any, ...] = ()) -> DNSError:
-    text = "DNS response contained records which contain invalid names"
-    return DNSError(text, name, records=valid)
 
 
 def _is_mail_host(host: str) -> bool:

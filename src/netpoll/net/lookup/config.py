@@ -5,11 +5,12 @@ Source: go1.27 net/dnsconfig_unix.go; resolv.conf(5)
 
 import math
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from netpoll.net import ip
+from netpoll.net.addr import UDPAddr
 from netpoll.net.hostport import join_host_port
 from netpoll.net.lookup.domain import is_private
 from netpoll.net.lookup.reread import RECHECK, Reread
@@ -82,6 +83,16 @@ def parse(content: bytes) -> Config:
     found["search"] = found.get("search") or _default_search()
     found["servers"] = tuple(servers[:_MAX_SERVERS]) or DEFAULT_SERVERS
     return Config(**found)  # type: ignore[arg-type] # each value is of its field's type
+
+
+def server_addresses(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return "ip:port" of name servers given like that or as "ip".
+
+    Raises ValueError, of which AddrError is one: there is none, or one is no such address.
+    """
+    if isinstance(texts, str) or not texts:
+        raise ValueError(f"servers are a sequence of addresses, not {texts!r}")
+    return tuple(server_address(text) or str(UDPAddr.parse(text)) for text in texts)
 
 
 def server_address(text: str) -> str | None:

@@ -4,6 +4,7 @@ Source: go1.27 net/dnsclient.go; RFC 1035; RFC 3490
 """
 
 from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any
 
 from netpoll.errors import DNSError
 from netpoll.net import ip
@@ -45,6 +46,15 @@ def queried(name: str) -> str:
 def no_such_host(name: str) -> DNSError:
     """Return the error for a name that nobody knows."""
     return DNSError("no such host", name, is_not_found=True)
+
+
+def invalid(name: str, records: tuple[Any, ...] = ()) -> DNSError:
+    """Return the error for an answer with names in it that are none, and what of it is valid.
+
+    Programs put names into shell commands, logs and web pages (CVE-2021-33195).
+    """
+    text = "DNS response contained records which contain invalid names"
+    return DNSError(text, name, records=records)
 
 
 def is_domain_name(text: str) -> bool:

@@ -83,7 +83,9 @@ def canonical_name(getaddrinfo: GetAddrInfo, name: str) -> str:
         found = _threads.call(getaddrinfo, encoded, None, AF_UNSPEC, SOCK_STREAM, 0, flags)
     except socket.gaierror as error:
         raise dns_error(name, error) from error
-    canonical: str = found[0][3] or name
+    canonical: str = found[0][3] or encoded.decode("ascii")
+    if not domain.is_domain_name(canonical):
+        raise domain.invalid(name)
     return canonical if canonical.endswith(".") else f"{canonical}."
 
 
@@ -109,6 +111,8 @@ def names(address: str) -> tuple[str, ...]:
         name, _ = _threads.call(socket.getnameinfo, (address, 0), socket.NI_NAMEREQD)
     except socket.gaierror as error:
         raise dns_error(address, error) from error
+    if not domain.is_domain_name(name):
+        raise domain.invalid(address)
     return (domain.absolute(name),)
 
 
