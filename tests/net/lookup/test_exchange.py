@@ -212,6 +212,8 @@ FORGERIES: list[Callable[[Question], bytes]] = [
     lambda question: good(question._replace(name="b.example.")),
     lambda question: good(question._replace(kind="AAAA")),
     lambda question: question.data,
+    lambda question: question.data[:2],
+    lambda question: good(question)[:11],
     lambda question: header(question, QR, 0, 0, 0, 0),
     lambda question: header(question, QR, 2, 0, 0, 0) + question.section * 2,
     lambda question: header(question, QR, 1, 0, 0, 0) + question.section[:-2],

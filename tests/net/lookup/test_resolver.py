@@ -176,6 +176,33 @@ def test_a_real_server_is_asked_by_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
         assert own.lookup_mx("a.example", timeout=5) == [MX("m.example.", 1)]
 
 
+@in_run
+def test_a_dial_may_return_a_stream_where_a_datagram_was_asked_for() -> None:
+    # Source: go1.27 net/dnsclient_unix_test.go TestDNSDialTCP
+    with served(KNOWN) as server:
+
+        def dial(_: str, address: str, /, *, deadline: float) -> net.Conn:
+            return net.dial("tcp", address, deadline=deadline)
+
+        own = Resolver(prefer_dns=True, dial=dial, servers=[server])
+        assert sorted(own.lookup_host("a.example", timeout=5)) == [V4, V6]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@in_run
+def test_half_an_answer_is_one_unless_told_otherwise(strict: bool) -> None:
+    own, servers = by_dns(strict_errors=strict)
+    servers.script = lambda question: (
+        answer(question, rcode=2) if question.kind == "AAAA" else KNOWN(question)
+    )
+    if strict:
+        with pytest.raises(DNSError, match="server misbehaving") as caught:
+            own.lookup_host("a.example")
+        assert caught.value.is_temporary
+    else:
+        assert own.lookup_host("a.example") == [V4]
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
