@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from netpoll import DeadlineExceeded, DNSError, GoroutineCancelled, go, gosched, net, sleep
+from netpoll import (
+    DeadlineExceeded,
+    DNSError,
+    GoroutineCancelled,
+    UnknownNetworkError,
+    go,
+    gosched,
+    net,
+    sleep,
+)
 from netpoll.net import Resolver
 from netpoll.net.lookup import config, hosts
 from netpoll.net.lookup.config import Config
@@ -17,8 +26,6 @@ from tests.running import in_run, open_descriptors
 from tests.tcp import HOST
 
 V4 = "192.0.2.1"
-
-pytestmark = pytest.mark.skipif(not hasattr(net, "UDPConn"), reason="nothing to send datagrams by")
 
 
 class Fixed:
@@ -30,6 +37,18 @@ class Fixed:
 
 
 Asking = Callable[..., Resolver]
+
+
+@in_run
+def _dials_datagrams() -> bool:
+    try:
+        net.dial("udp", f"{HOST}:53").close()
+    except UnknownNetworkError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not _dials_datagrams(), reason="dial knows no datagrams yet")
 
 
 @pytest.fixture
@@ -169,10 +188,10 @@ def test_cancelled_lookups_close_their_sockets(script: Script, asking: Asking) -
 
 
 @in_run
-def test_a_thousand_lookups_of_a_local_server(asking: Asking) -> None:
+def test_hundreds_of_lookups_at_once_are_all_answered(asking: Asking) -> None:
     with served(hosts_below("example.")) as server:
         own = asking(server, timeout=0.3, attempts=30)
-        looking = [go(own.lookup_ip, f"h{number}.example", "ip4") for number in range(1000)]
+        looking = [go(own.lookup_ip, f"h{number}.example", "ip4") for number in range(400)]
         for number, one in enumerate(looking):
             (found,) = one.join(50)
             assert str(found) == f"10.0.{number >> 8}.{number & 255}"
