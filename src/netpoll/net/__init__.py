@@ -7,7 +7,7 @@ from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
 from netpoll.net.listener import Listener
-from netpoll.net.resolver import Resolver
+from netpoll.net.resolve import Resolver
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
 

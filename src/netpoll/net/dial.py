@@ -16,8 +16,7 @@ from netpoll.net import ip, limit, networks, sockopt
 from netpoll.net.addr import Addr, InternetAddr, TCPAddr, encode
 from netpoll.net.control import Control, control_network
 from netpoll.net.operror import wrap_error
-from netpoll.net.resolve import resolve
-from netpoll.net.resolver import Resolver
+from netpoll.net.resolve import Resolver, resolve
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
 from netpoll.net.tcp import TCPConn
 

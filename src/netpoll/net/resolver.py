@@ -13,10 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from netpoll.errors import AddrError, DNSError, UnknownNetworkError
-from netpoll.net import ip, limit, networks, resolve
+from netpoll.net import ip, limit, networks
 from netpoll.net.addr import InternetAddr, TCPAddr, UDPAddr
 from netpoll.net.hostport import port_number
-from netpoll.net.lookup import domain, flight, system
+from netpoll.net.lookup import domain, flight, hostport, system
 from netpoll.net.lookup.domain import Host
 from netpoll.net.lookup.records import MX, NS, SRV
 from netpoll.net.networks import Network, TCPNetwork, UDPNetwork
@@ -110,7 +110,7 @@ class Resolver:
         def hosts_of(row: Network, host: str) -> Sequence[Host]:
             return self._hosts(host, row.family, row.kind, deadline)
 
-        return resolve.addresses(network, address, port_of, hosts_of)
+        return hostport.addresses(network, address, port_of, hosts_of)
 
     def lookup_host(
         self, host: str, *, timeout: float | None = None, deadline: float | None = None
