@@ -16,12 +16,13 @@
 
 Goroutines: run, go, Goroutine, current, sleep, gosched, blocking, excepthook.
 Networks: net, above all net.listen and net.dial, which return a TCPListener and a TCPConn.
+Streams: bufio, for lines and frames with limits.
 Errors: OSErrors, with the kinds listed below. lowlevel: for those who build on the runtime.
 """
 
 __version__ = "0.1.0"
 
-from netpoll import lowlevel, net
+from netpoll import bufio, lowlevel, net
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
 from netpoll._runtime.lifecycle import run
 from netpoll._runtime.report import excepthook
@@ -54,6 +55,7 @@ __all__ = [
     "OpError",
     "UnknownNetworkError",
     "blocking",
+    "bufio",
     "current",
     "excepthook",
     "go",

@@ -259,7 +259,7 @@ def test_what_was_never_initialised_fails_cleanly() -> None:
 
 @pytest.mark.parametrize("name", ["read", "readinto", "write"])
 def test_what_is_called_for_each_message_is_a_method_of_the_very_class(name: str) -> None:
-    """CPython calls it without detour then; tests of speed would show it only on a quiet machine."""
+    """CPython calls it without detour then, which only a quiet machine would show in a figure."""
     method = vars(net.TCPConn)[name]
     assert method.__objclass__ is net.TCPConn
     assert method.__doc__ == vars(net.Conn)[name].__doc__

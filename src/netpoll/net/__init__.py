@@ -5,21 +5,49 @@ from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
+from netpoll.net.interfaces import (
+    Interface,
+    InterfaceFlags,
+    interface_addrs,
+    interface_by_index,
+    interface_by_name,
+    interfaces,
+)
 from netpoll.net.listen import ListenConfig, listen
 from netpoll.net.listener import Listener
 from netpoll.net.message import Message
 from netpoll.net.multicast import listen_multicast
 from netpoll.net.packet_conn import PacketConn
-from netpoll.net.resolve import Resolver
+from netpoll.net.resolver import (
+    MX,
+    NS,
+    SRV,
+    Resolver,
+    lookup_addr,
+    lookup_cname,
+    lookup_host,
+    lookup_ip,
+    lookup_mx,
+    lookup_ns,
+    lookup_port,
+    lookup_srv,
+    lookup_txt,
+)
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
+from netpoll.net.tcp_info import TCPInfo
 from netpoll.net.udp import UDPConn
 
 __all__ = [
+    "MX",
+    "NS",
+    "SRV",
     "Addr",
     "Conn",
     "Control",
     "Dialer",
+    "Interface",
+    "InterfaceFlags",
     "InternetAddr",
     "KeepAlive",
     "ListenConfig",
@@ -30,14 +58,28 @@ __all__ = [
     "Resolver",
     "TCPAddr",
     "TCPConn",
+    "TCPInfo",
     "TCPListener",
     "UDPAddr",
     "UDPConn",
     "UnixAddr",
     "dial",
+    "interface_addrs",
+    "interface_by_index",
+    "interface_by_name",
+    "interfaces",
     "join_host_port",
     "listen",
     "listen_multicast",
+    "lookup_addr",
+    "lookup_cname",
+    "lookup_host",
+    "lookup_ip",
+    "lookup_mx",
+    "lookup_ns",
+    "lookup_port",
+    "lookup_srv",
+    "lookup_txt",
     "split_host_port",
 ]
 

@@ -39,6 +39,13 @@ class Conn(Endpoint):
     def readinto(self, buffer: Buffer, /) -> int:
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
 
+    def readv(self, buffers: Iterable[Buffer]) -> int:
+        """Read into several writable buffers, one after the other; return how many bytes. Parks.
+
+        0 at the end of the stream. One system call fills 1,024 of them at most.
+        Source: recvmsg(2), as Go has no readv.
+        """
+
     def write(self, data: Buffer, /) -> int:
         """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 
