@@ -22,7 +22,10 @@ Errors: OSErrors, with the kinds listed below. lowlevel: for those who build on 
 
 __version__ = "0.1.0"
 
-from netpoll import bufio, lowlevel, net
+import importlib
+import typing
+
+from netpoll import lowlevel, net
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
 from netpoll._runtime.lifecycle import run
 from netpoll._runtime.report import excepthook
@@ -40,6 +43,9 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
+
+if typing.TYPE_CHECKING:
+    from netpoll import bufio
 
 __all__ = [
     "AddrError",
@@ -65,3 +71,9 @@ __all__ = [
     "run",
     "sleep",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "bufio":  # which not every program needs: imported when it is asked for
+        return importlib.import_module("netpoll.bufio")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
