@@ -19,9 +19,8 @@ from netpoll import (
     net,
 )
 from netpoll._poll.stream_fd import StreamFD
-from netpoll.net import UnixAddr, unix_socket
+from netpoll.net import UnixAddr, UnixConn, UnixListener, unix_socket
 from netpoll.net.control import RawSocket
-from netpoll.net.unix import UnixConn, UnixListener
 from tests.kernel import answering, recorded
 from tests.net.unix_ends import STREAMS, connected, full, listen, raw_name
 from tests.running import in_run, open_descriptors, parked
@@ -176,7 +175,7 @@ def test_only_the_address_of_a_unix_socket_is_one() -> None:
         with pytest.raises(AddrError, match=r"127\.0\.0\.1:80: unexpected address type$"):
             call()
     with pytest.raises(TypeError, match=r"is a str, not b'/x'$"):
-        unix_socket.connect("unix", b"/x")  # type: ignore[arg-type]
+        unix_socket.connect("unix", b"/x")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("network", ["tcp", "unixgram", "unix4", ""])

@@ -14,8 +14,7 @@ import pytest
 
 from netpoll import ClosedError
 from netpoll._poll.listen_fd import ListenFD
-from netpoll.net import bound_path, unix_socket
-from netpoll.net.unix import UnixListener
+from netpoll.net import UnixListener, bound_path, unix_socket
 from tests.kernel import answering
 from tests.net.unix_ends import STREAMS, listen
 from tests.running import Outcome, in_run, says
@@ -165,7 +164,12 @@ def test_of_many_that_close_at_once_one_removes_it(
     removed: list[str] = []
     meet = threading.Barrier(8)
     original = os.unlink
-    monkeypatch.setattr(os, "unlink", lambda name: (removed.append(name), original(name)))
+
+    def unlink(name: str) -> None:
+        removed.append(name)
+        original(name)
+
+    monkeypatch.setattr(os, "unlink", unlink)
 
     def close() -> None:
         meet.wait(5)
