@@ -4,14 +4,13 @@ Source: go1.27 net/dial.go
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from netpoll.errors import AddrError
 from netpoll.net import limit, networks
-from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr, internet_class
+from netpoll.net.addr import Addr, InternetAddr, UnixAddr, internet_class
 from netpoll.net.connect import Connector
 from netpoll.net.control import Control
 from netpoll.net.networks import (

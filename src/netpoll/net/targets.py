@@ -26,9 +26,7 @@ class Target:
     retries: int
 
 
-def targets(
-    family: int, local: InternetAddr | None, addrs: Sequence[InternetAddr]
-) -> list[Target]:
+def targets(family: int, local: InternetAddr | None, addrs: Sequence[InternetAddr]) -> list[Target]:
     """Return what to connect to, without what the local address cannot reach.
 
     Raises AddrError: nothing is left.
