@@ -1,4 +1,4 @@
-"""Dialling the addresses of a name staggered: who begins when, who wins, what becomes of the rest."""
+"""Dialling the addresses of a name staggered: who begins when, who wins, and what is left."""
 
 import contextvars
 import errno
@@ -23,6 +23,7 @@ from netpoll import (
     net,
     sleep,
 )
+from netpoll._runtime.permits import await_call
 from netpoll.net import TCPAddr, race
 from netpoll.net.connect import Connector
 from netpoll.net.targets import Target, interleaved, targets
@@ -262,7 +263,7 @@ def test_a_failure_of_one_before_the_latest_brings_the_next_no_sooner() -> None:
     # The second begins after the delay; the first fails while the second has it for itself.
     fake = Fake(a1=(2 * SOON, refused))
     begin = monotonic()
-    with pytest.raises(OSError, match="refused|timeout"):
+    with pytest.raises(OSError, match=r"refused|timeout"):
         run(fake, 3, SOON * 1.5, begin + SOON * 2.75)
     assert len(fake.begun) == 2
 
@@ -401,12 +402,64 @@ def test_the_peer_of_a_loser_sees_the_end() -> None:
 
 
 @in_run
-def test_two_that_answer_at_the_same_moment_are_one_connection_and_one_closed() -> None:
-    fake = Fake(**{f"a{number}": 0.0 for number in range(1, 11)})
-    conn = run(fake, 10, 0.0)
-    turns(200)
-    assert not conn.closed
-    assert all(other.closed for other in fake.conns if other is not conn)
+def test_those_that_connect_too_late_are_closed() -> None:
+    conns: list[FakeConn] = []
+
+    def connect(target: Target, *_: object) -> Any:
+        sleep(0.0 if target.addr.ip == "127.0.0.3" else SOON)
+        conns.append(FakeConn(target.addr.ip))
+        return conns[-1]
+
+    winner = race.race(connect, several(10), 0.0, None)
+    sleep(2 * SOON)
+    assert len(conns) == 10
+    assert [conn for conn in conns if not conn.closed] == [winner]
+
+
+@in_run
+def test_those_that_have_not_begun_when_one_wins_never_do() -> None:
+    conns: list[FakeConn] = []
+
+    def connect(target: Target, *_: object) -> Any:
+        conns.append(FakeConn(target.addr.ip))
+        return conns[-1]
+
+    winner = race.race(connect, several(10), 0.0, None)
+    turns(2)
+    assert conns == [winner]
+
+
+@in_run
+def test_a_winner_whom_a_signal_handler_leaves_without_a_dialler_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(timeout: float | None) -> bool:
+        await_call(timeout)
+        raise KeyboardInterrupt
+
+    conn = FakeConn("127.0.0.1")
+    monkeypatch.setattr(race, "await_call", interrupted)
+    connect: Any = lambda *_: conn  # noqa: E731 - for its type
+    with pytest.raises(KeyboardInterrupt):
+        race.race(connect, several(2), LONG, None)
+    assert conn.closed
+
+
+@in_run
+def test_an_attempt_that_was_given_up_makes_no_further_socket() -> None:
+    def control(*_: object) -> None:
+        sleep(SOON)
+        controlled.append("again")
+        raise OSError(errno.EADDRNOTAVAIL, "chosen badly")  # of which another socket is the cure
+
+    controlled: list[str] = []
+    dialling = parked(go(racing, loopback(2), 0.0, control=control))
+    turns(2)
+    dialling.cancel()
+    with pytest.raises(GoroutineCancelled):
+        dialling.join()
+    sleep(3 * SOON)
+    assert len(controlled) == 2
 
 
 @in_run

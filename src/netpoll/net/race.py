@@ -86,7 +86,7 @@ class _Race:
         self._next_at = 0.0  # when the next one may begin
         self._won: TCPConn | None = None
         self._failure: Exception | None = None  # which ends the race
-        self._error: OSError | None = None  # of the first target
+        self._error: OSError | None = None  # of the first target, None while it is silent
 
     def run(self) -> TCPConn:
         """Try the targets; see race."""
@@ -125,8 +125,6 @@ class _Race:
         oldest = next(iter(self._running))
         del self._running[oldest]
         oldest.give_up()
-        if oldest.target is self._first:
-            self._error = DeadlineExceeded()
 
     def _patience(self) -> float | None:
         """Return for how many seconds nothing is to be done unless somebody reports."""
