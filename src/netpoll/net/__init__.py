@@ -7,9 +7,12 @@ from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
 from netpoll.net.listener import Listener
+from netpoll.net.message import Message
+from netpoll.net.packet_conn import PacketConn
 from netpoll.net.resolve import Resolver
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
+from netpoll.net.udp import UDPConn
 
 __all__ = [
     "Addr",
@@ -20,12 +23,15 @@ __all__ = [
     "KeepAlive",
     "ListenConfig",
     "Listener",
+    "Message",
+    "PacketConn",
     "RawSocket",
     "Resolver",
     "TCPAddr",
     "TCPConn",
     "TCPListener",
     "UDPAddr",
+    "UDPConn",
     "UnixAddr",
     "dial",
     "join_host_port",

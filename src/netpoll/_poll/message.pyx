@@ -1,0 +1,396 @@
+"""Messages with control data, on a socket of any kind: recvmsg(2) and sendmsg(2).
+
+Contract, besides FD's
+  * Descriptors that come with a message (SCM_RIGHTS) belong to the Arrival from the moment of the system call,
+    and to the caller only with the whole result: whatever is raised before closes them. They are
+    close-on-exec. If the control data was cut (MSG_CTRUNC) nobody can tell which ones are missing: those that
+    came are closed, and none is handed out.
+  * On a stream what does not go into one call is sent by more of them, the control data with the first alone.
+
+Source: go1.27 internal/poll/fd_unix.go (*FD).ReadMsg, WriteMsg; recvmsg(2), cmsg(3), unix(7).
+"""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from netpoll._poll.fd cimport check, fail_errno, lock, unlock
+from netpoll._poll.packet_fd cimport consume_edge, unlock_and_raise, wait_event, wait_for_room
+from netpoll._poll.socket_fd cimport ADDRESS_SIZE
+from netpoll._poll.stream_fd cimport MAX_VECTOR, StreamFD
+from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
+from netpoll._runtime.raised cimport np_take_exception
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.syscalls cimport (
+    CMSG_DATA,
+    CMSG_FIRSTHDR,
+    CMSG_LEN,
+    CMSG_NXTHDR,
+    CMSG_SPACE,
+    MSG_CMSG_CLOEXEC,
+    MSG_CTRUNC,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SCM_RIGHTS,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    cmsghdr,
+    iovec,
+    kernel,
+    msghdr,
+)
+
+cdef extern from "Python.h":
+    int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
+
+cdef enum:
+    MAX_RW = 1 << 30          # bytes of one system call, as in Go
+
+
+# ---- buffers ---------------------------------------------------------------------------------
+
+cdef class Pieces:
+    """Buffers as the kernel wants them, held until this is gone."""
+
+    cdef list views
+    cdef iovec *vector
+    cdef iovec *next            # the first that is not done
+    cdef Py_ssize_t count       # from there on
+
+    def __cinit__(self, buffers):
+        cdef Py_buffer *view
+        self.views = [memoryview(buffer).cast("B") for buffer in buffers]
+        self.count = len(self.views)
+        self.next = self.vector = <iovec *>malloc(max(1, self.count) * sizeof(iovec))
+        if self.vector == NULL:
+            raise MemoryError("no memory for a vector of buffers")
+        for i in range(self.count):
+            view = PyMemoryView_GET_BUFFER(self.views[i])
+            self.vector[i].iov_base = view.buf
+            self.vector[i].iov_len = view.len
+
+    def __dealloc__(self):
+        free(self.vector)
+
+    cdef int check_writable(self) except -1:
+        for view in self.views:
+            if view.readonly:
+                raise TypeError("a message is received into writable buffers")
+        return 0
+
+    cdef bint advance(self, size_t done) noexcept:
+        """Leave behind what was sent; return whether there is more."""
+        while self.count and done >= self.next.iov_len:
+            done -= self.next.iov_len
+            self.next += 1
+            self.count -= 1
+        if self.count:
+            self.next.iov_base = <char *>self.next.iov_base + done
+            self.next.iov_len -= done
+        return self.count > 0
+
+
+# ---- control data ----------------------------------------------------------------------------
+
+cdef size_t length_of(msghdr *message, cmsghdr *control) noexcept:
+    """Return how many bytes of data a part has; never more than there are in the buffer."""
+    cdef size_t before = <char *>CMSG_DATA(control) - <char *>message.msg_control
+    cdef size_t length = control.cmsg_len - CMSG_LEN(0) if control.cmsg_len > CMSG_LEN(0) else 0
+    return min(length, message.msg_controllen - before) if before < message.msg_controllen else 0
+
+
+cdef class Arrival:
+    """A message that has come, and the descriptors in it until they are handed out."""
+
+    cdef msghdr message
+    cdef char[ADDRESS_SIZE] address
+    cdef bint handed_out
+
+    def __cinit__(self, Py_ssize_t control_size):
+        memset(&self.message, 0, sizeof(self.message))
+        if control_size:
+            self.message.msg_control = malloc(control_size)
+            if self.message.msg_control == NULL:
+                raise MemoryError("no memory for control data")
+
+    def __dealloc__(self):
+        if not self.handed_out:
+            self.close_descriptors()
+        free(self.message.msg_control)
+
+    cdef Py_ssize_t receive(
+        self, SocketFD fd, iovec *vector, Py_ssize_t count, size_t control_size, int flags
+    ) except -2:
+        """Receive without waiting; -1 if there is nothing."""
+        cdef Py_ssize_t got
+        consume_edge(fd)
+        if isinstance(fd, StreamFD):
+            (<StreamFD>fd).drained = False  # what an edge has announced may still be there after this
+        self.message.msg_name = self.address
+        self.message.msg_iov = vector
+        self.message.msg_iovlen = count
+        while True:
+            self.message.msg_namelen = ADDRESS_SIZE
+            self.message.msg_controllen = control_size
+            got = kernel.recvmsg(fd.sysfd, &self.message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC)
+            if got >= 0:
+                return got
+            self.message.msg_controllen = 0     # there is none
+            if errno == EAGAIN:
+                return -1
+            if errno != EINTR:
+                fail_errno()
+
+    cdef tuple result(self, object data):
+        """Return the message as it is handed out."""
+        cdef int flags = self.message.msg_flags & ~MSG_CMSG_CLOEXEC
+        cdef list control = self.parts(not flags & MSG_CTRUNC)
+        sender = PyBytes_FromStringAndSize(self.address, min(self.message.msg_namelen, <Py_ssize_t>ADDRESS_SIZE))
+        whole = (data, control, flags, sender)
+        self.handed_out = not flags & MSG_CTRUNC
+        return whole
+
+    cdef list parts(self, bint whole):
+        """Return the parts of the control data; descriptors only if it is whole."""
+        cdef list parts = []
+        cdef cmsghdr *control = CMSG_FIRSTHDR(&self.message)
+        while control != NULL:
+            if whole or not is_rights(control):
+                data = PyBytes_FromStringAndSize(
+                    <char *>CMSG_DATA(control), <Py_ssize_t>length_of(&self.message, control)
+                )
+                parts.append((control.cmsg_level, control.cmsg_type, data))
+            control = CMSG_NXTHDR(&self.message, control)
+        return parts
+
+    cdef void close_descriptors(self) noexcept:
+        cdef cmsghdr *control = CMSG_FIRSTHDR(&self.message)
+        cdef int *numbers
+        while control != NULL:
+            if is_rights(control):
+                numbers = <int *>CMSG_DATA(control)
+                for i in range(length_of(&self.message, control) // sizeof(int)):
+                    kernel.close(numbers[i])
+            control = CMSG_NXTHDR(&self.message, control)
+
+
+cdef bint is_rights(cmsghdr *control) noexcept:
+    return control.cmsg_level == SOL_SOCKET and control.cmsg_type == SCM_RIGHTS
+
+
+cdef bytes packed(object control):
+    """Return (level, type, data) triples as they lie in memory; None for none."""
+    cdef list parts = []
+    cdef Py_ssize_t size = 0
+    cdef Py_ssize_t length
+    cdef bytes memory, data
+    cdef cmsghdr *header
+    cdef int level, kind
+    for level, kind, content in control:
+        data = memoryview(content).tobytes()
+        parts.append((level, kind, data))
+        size += <Py_ssize_t>CMSG_SPACE(PyBytes_GET_SIZE(data))
+    if not parts:
+        return None
+    memory = PyBytes_FromStringAndSize(NULL, size)
+    memset(PyBytes_AS_STRING(memory), 0, size)
+    header = <cmsghdr *>PyBytes_AS_STRING(memory)
+    for level, kind, data in parts:
+        length = PyBytes_GET_SIZE(data)
+        header.cmsg_len = CMSG_LEN(length)
+        header.cmsg_level = level
+        header.cmsg_type = kind
+        memcpy(CMSG_DATA(header), PyBytes_AS_STRING(data), length)
+        header = <cmsghdr *>(<char *>header + CMSG_SPACE(length))
+    return memory
+
+
+# ---- receiving -------------------------------------------------------------------------------
+# What can park has no `try`; see raised.pxd.
+
+cpdef tuple receive_message(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size=0, int flags=0):
+    """Receive up to `size` bytes: data, [(level, type, data), ...], flags, raw sockaddr. Parks.
+
+    control_size: room for the control data, with its headers (CMSG_SPACE). flags: of recvmsg(2).
+    OSError, ClosedError, DeadlineExceeded, Cancelled.
+    """
+    cdef PyObject *raw
+    cdef int64_t until
+    if size < 0 or control_size < 0:
+        raise ValueError("cannot read a negative number of bytes")
+    # Paid before it is had: once descriptors have come nothing may be raised that would lose them.
+    spend(get_scheduler())
+    until = lock(fd, MODE_READ)
+    raw = receive_quietly(fd, None, min(size, <Py_ssize_t>MAX_RW), control_size, flags, until)
+    return taken(fd, raw)
+
+
+cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control_size=0, int flags=0):
+    """Receive into writable buffers, one after the other: how many bytes, and the same. Parks."""
+    cdef Pieces pieces = Pieces(buffers)
+    cdef PyObject *raw
+    cdef int64_t until
+    pieces.check_writable()
+    if control_size < 0:
+        raise ValueError("cannot read a negative number of bytes")
+    spend(get_scheduler())
+    until = lock(fd, MODE_READ)
+    raw = receive_quietly(fd, pieces, 0, control_size, flags, until)
+    return taken(fd, raw)
+
+
+cdef tuple taken(SocketFD fd, PyObject *raw):
+    if raw == NULL:
+        unlock_and_raise(fd, MODE_READ)
+    unlock(fd, MODE_READ)
+    result = <tuple>raw
+    Py_DECREF(result)
+    return result
+
+
+cdef tuple receive_locked(
+    SocketFD fd, Pieces pieces, Py_ssize_t size, Py_ssize_t control_size, int flags, int64_t until
+):
+    cdef tuple result
+    check(fd, MODE_READ)
+    while True:
+        if pieces is not None:
+            result = into_once(fd, pieces, control_size, flags)
+        elif size <= SCRATCH_SIZE:
+            result = small_once(fd, size, control_size, flags)
+        else:
+            result = large_once(fd, size, control_size, flags)
+        if result is not None:
+            return result
+        if not until:
+            until = fd.limit(MODE_READ)
+        wait_event(fd, MODE_READ, until)
+
+
+cdef tuple into_once(SocketFD fd, Pieces pieces, Py_ssize_t control_size, int flags):
+    """Receive without waiting; None if there is nothing."""
+    cdef Arrival arrival = Arrival(control_size)
+    cdef Py_ssize_t got = arrival.receive(fd, pieces.vector, pieces.count, control_size, flags)
+    return None if got < 0 else arrival.result(got)
+
+
+cdef tuple small_once(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags):
+    """The same, through the scratch buffer of this thread."""
+    cdef Arrival arrival = Arrival(control_size)
+    cdef iovec vector
+    cdef Py_ssize_t got
+    vector.iov_base = get_scheduler().get_scratch()
+    vector.iov_len = size
+    got = arrival.receive(fd, &vector, 1, control_size, flags)
+    if got < 0:
+        return None
+    # More than there is room for is told of a datagram that was cut, if the flags ask for that.
+    return arrival.result(PyBytes_FromStringAndSize(<char *>vector.iov_base, min(got, size)))
+
+
+cdef tuple large_once(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags):
+    """The same, straight into the object returned."""
+    cdef Arrival arrival = Arrival(control_size)
+    cdef bytes data = PyBytes_FromStringAndSize(NULL, size)
+    cdef iovec vector
+    cdef Py_ssize_t got
+    cdef PyObject *raw
+    vector.iov_base = PyBytes_AS_STRING(data)
+    vector.iov_len = size
+    got = arrival.receive(fd, &vector, 1, control_size, flags)
+    if got < 0:
+        return None
+    raw = <PyObject *>data
+    Py_INCREF(data)
+    data = None      # _PyBytes_Resize wants the only reference
+    _PyBytes_Resize(&raw, min(got, size))
+    data = <bytes>raw
+    Py_DECREF(data)
+    return arrival.result(data)
+
+
+ctypedef PyObject *(*receive_fn)(
+    SocketFD fd, Pieces pieces, Py_ssize_t size, Py_ssize_t control_size, int flags, int64_t until
+) noexcept
+cdef receive_fn receive_quietly = <receive_fn><void *>receive_locked
+
+
+# ---- sending ---------------------------------------------------------------------------------
+
+cpdef Py_ssize_t send_message(
+    SocketFD fd, object buffers, object control=(), int flags=0, bytes address=None
+) except -1:
+    """Send bytes-like objects, gathered, with control data, to a raw sockaddr or the peer. Parks.
+
+    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all; on a stream all is
+    sent, or `bytes_written` of the exception tells how much.
+    OSError, ClosedError, DeadlineExceeded, Cancelled.
+    """
+    cdef Pieces pieces = Pieces(buffers)
+    cdef bytes memory = packed(control)
+    cdef Py_ssize_t done = 0
+    cdef int64_t until = lock(fd, MODE_WRITE)
+    if send_quietly(fd, pieces, memory, flags, address, until, &done) < 0:
+        count_and_raise(fd, done)
+    unlock(fd, MODE_WRITE)
+    spend(get_scheduler())
+    return done
+
+
+cdef int count_and_raise(SocketFD fd, Py_ssize_t done) except -1:
+    """Give the lock back; let the exception that is set take its way, with how much was sent."""
+    exception = np_take_exception()
+    unlock(fd, MODE_WRITE)
+    try:
+        exception.bytes_written = done
+    except Exception:   # one of a signal handler's, that takes no attribute
+        pass
+    raise exception
+
+
+cdef int send_locked(
+    SocketFD fd, Pieces pieces, bytes control, int flags, bytes address, int64_t until, Py_ssize_t *done
+) except -1:
+    cdef int64_t pause = 0
+    cdef Py_ssize_t sent
+    check(fd, MODE_WRITE)
+    while True:
+        sent = send_once(fd, pieces, control, flags, address)
+        if sent >= 0:
+            done[0] += sent
+            if not pieces.advance(sent) or fd.kind != SOCK_STREAM:
+                return 0
+            control = address = None
+            fd.give_way(MODE_WRITE)
+        elif errno == EAGAIN:
+            if not until:
+                until = fd.limit(MODE_WRITE)
+            wait_for_room(fd, address is not None, until, &pause)
+        elif errno != EINTR:
+            fail_errno()
+
+
+cdef ssize_t send_once(SocketFD fd, Pieces pieces, bytes control, int flags, bytes address) noexcept:
+    cdef msghdr message
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = pieces.next
+    message.msg_iovlen = pieces.count
+    if fd.kind == SOCK_STREAM:
+        message.msg_iovlen = min(pieces.count, <Py_ssize_t>MAX_VECTOR)
+    if control is not None:
+        message.msg_control = PyBytes_AS_STRING(control)
+        message.msg_controllen = PyBytes_GET_SIZE(control)
+    if address is not None:
+        message.msg_name = PyBytes_AS_STRING(address)
+        message.msg_namelen = <unsigned int>PyBytes_GET_SIZE(address)
+    return kernel.sendmsg(fd.sysfd, &message, flags | MSG_NOSIGNAL | MSG_DONTWAIT)
+
+
+ctypedef int (*send_fn)(
+    SocketFD fd, Pieces pieces, bytes control, int flags, bytes address, int64_t until, Py_ssize_t *done
+) noexcept
+cdef send_fn send_quietly = <send_fn><void *>send_locked

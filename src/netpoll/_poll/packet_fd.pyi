@@ -1,0 +1,35 @@
+from typing_extensions import Buffer, disjoint_base
+
+from netpoll._poll.socket_fd import SocketFD
+
+@disjoint_base
+class PacketFD(SocketFD):
+    """A socket of datagrams, for any goroutine of any thread. A method that parks says so."""
+
+    merges: bool
+    def read_bytes(self, size: int) -> bytes:
+        """Receive one datagram, cut to `size` bytes; size 0: b"" at once. Parks.
+
+        OSError, ClosedError, DeadlineExceeded, Cancelled.
+        """
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Receive one datagram into a writable buffer; return how many bytes. Parks as read_bytes."""
+
+    def read_from(self, size: int) -> tuple[bytes, bytes]:
+        """Receive one datagram, cut to `size` bytes, and the raw sockaddr of who sent it. Parks.
+
+        With size 0, too, a datagram is waited for and taken.
+        """
+
+    def readinto_from(self, buffer: Buffer) -> tuple[int, bytes]:
+        """Receive one datagram into a writable buffer; return its size there and who sent it. Parks."""
+
+    def write(self, data: Buffer) -> int:
+        """Send a bytes-like object as one datagram to the connected peer; return its length. Parks.
+
+        OSError (EMSGSIZE: too large for one), ClosedError, DeadlineExceeded, Cancelled.
+        """
+
+    def write_to(self, data: Buffer, address: bytes) -> int:
+        """Send a bytes-like object as one datagram to a raw sockaddr; return its length. Parks."""
