@@ -6,11 +6,11 @@ Source: go1.27 net/dial.go
 import math
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import TYPE_CHECKING, overload
 
 from netpoll.errors import AddrError
 from netpoll.net import limit, networks
-from netpoll.net.addr import Addr, InternetAddr, UnixAddr, internet_class
+from netpoll.net.addr import Addr, InternetAddr, internet_class
 from netpoll.net.connect import Connector
 from netpoll.net.control import Control
 from netpoll.net.networks import (
@@ -20,7 +20,7 @@ from netpoll.net.networks import (
     UnixgramNetwork,
     UnixNetwork,
 )
-from netpoll.net.operror import wrap_error
+from netpoll.net.operror import wrapping
 from netpoll.net.race import race
 from netpoll.net.resolve import Resolver, resolve
 from netpoll.net.serial import serial
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixConn
     from netpoll.net.unixgram import UnixDatagramConn
-
-_AddrT = TypeVar("_AddrT", bound=Addr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,7 @@ class Dialer:
         addrs = resolve("dial", resolver, network, address, deadline)
         several = targets(row.family, local, addrs)
         if row.transport == "udp":
-            return self._dial_udp(row, several, deadline)
+            return self._dial_udp(row, local, several, deadline)
         return self._dial_tcp(row, local, several, deadline)
 
     def _dial_tcp(
@@ -121,49 +119,43 @@ class Dialer:
             mptcp=self.mptcp,
             control=self.control,
         )
-        try:
+        with wrapping("dial", row.name, local, several[0].addr):
             # With fast_open the first address would win unseen.
             if len(several) == 1 or self.fallback_delay is None or self.fast_open:
                 return serial(connector.connect, several, deadline)
-            several = interleaved(several)
-            return race(connector.connect, several, self.fallback_delay, deadline)
-        except OSError as error:
-            raise wrap_error("dial", row.name, local, several[0].addr, error) from error
+            return race(connector.connect, interleaved(several), self.fallback_delay, deadline)
 
-    def _dial_udp(self, row: Network, several: list[Target], deadline: float | None) -> "UDPConn":
+    def _dial_udp(
+        self,
+        row: Network,
+        local: InternetAddr | None,
+        several: list[Target],
+        deadline: float | None,
+    ) -> "UDPConn":
         """Return a socket connected to the first address that the kernel has a route to."""
         from netpoll.net import udp_socket  # noqa: PLC0415 - who needs TCP alone does not pay for it
 
         def connect(target: Target, _until: float | None) -> "UDPConn":
             return udp_socket.connect(row.name, target.addr, target.local, self.control)
 
-        return serial(connect, several, deadline)
+        with wrapping("dial", row.name, local, several[0].addr):
+            return serial(connect, several, deadline)
 
     def _dial_unix(
         self, row: Network, address: str | Addr, deadline: float | None
     ) -> "UnixConn | UnixDatagramConn":
         from netpoll.net import unix_socket  # noqa: PLC0415 - as above
 
-        remote = address if isinstance(address, Addr) else UnixAddr(address, row.name)
-        return unix_socket.connect(
-            row.name,
-            _of_class(UnixAddr, remote),
-            self._local_unix(row),
-            self.control,
-            deadline,
-        )
+        return unix_socket.connect(row.name, address, self.local_addr, self.control, deadline)
 
     def _local_internet(self, row: Network) -> InternetAddr | None:
         local = self.local_addr
         if isinstance(local, str):
             return internet_class(row).parse(local)
-        return None if local is None else _of_class(internet_class(row), local)
-
-    def _local_unix(self, row: Network) -> UnixAddr | None:
-        local = self.local_addr
-        if isinstance(local, str):
-            return UnixAddr(local, row.name)
-        return None if local is None else _of_class(UnixAddr, local)
+        # Source: go1.27 net/dial.go (*Resolver).resolveAddrList
+        if local is not None and not isinstance(local, internet_class(row)):
+            raise AddrError("mismatched local address type", str(local))
+        return local
 
 
 @overload
@@ -295,11 +287,3 @@ def _earliest(timeout: float | None, deadline: float | None) -> float | None:
         limit.moment("timeout", monotonic(), timeout), limit.moment("deadline", 0.0, deadline)
     )
     return None if earliest == math.inf else earliest
-
-
-def _of_class(kind: type[_AddrT], addr: Addr) -> _AddrT:
-    """Return the address if it is of that class; AddrError if it is one of another network."""
-    # Source: go1.27 net/dial.go (*Resolver).resolveAddrList
-    if not isinstance(addr, kind):
-        raise AddrError("mismatched address type", str(addr))
-    return addr
