@@ -5,7 +5,7 @@ from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
-from netpoll.net.listen import ListenConfig, listen
+from netpoll.net.listen import ListenConfig, listen, listen_packet
 from netpoll.net.listener import Listener
 from netpoll.net.message import Message
 from netpoll.net.packet_conn import PacketConn
@@ -36,6 +36,7 @@ __all__ = [
     "dial",
     "join_host_port",
     "listen",
+    "listen_packet",
     "split_host_port",
 ]
 

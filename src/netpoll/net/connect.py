@@ -6,7 +6,7 @@ Source: go1.27 net/tcpsock_posix.go, net/mptcpsock_linux.go; connect(2); tcp(7);
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EADDRNOTAVAIL
 from socket import IPPROTO_IP, IPPROTO_TCP
 from time import monotonic
 
@@ -17,9 +17,6 @@ from netpoll.net.control import Control, control_network
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.targets import Target
 from netpoll.net.tcp import TCPConn
-
-# These say that there is no socket to be had now, and nothing about the protocol.
-_SHORTAGE = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 
 Hold = Callable[[StreamFD], None]
 """Called with each socket as soon as there is one: who may close it from outside keeps it."""
@@ -90,7 +87,7 @@ class Connector:
             except OSError as error:
                 # The kernel has none, it is turned off (net.mptcp.enabled), a policy forbids it, or
                 # it lacks one of the options.
-                if error.errno in _SHORTAGE:
+                if error.errno in sockopt.SHORTAGE:
                     raise
         return self._socket_of(family, IPPROTO_TCP)
 

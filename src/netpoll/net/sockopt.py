@@ -6,12 +6,16 @@ Source: go1.27 net/sockopt_posix.go, net/tcpsockopt_unix.go; socket(7); tcp(7); 
 
 import socket
 from dataclasses import dataclass
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from math import ceil, inf
 from operator import index
 from socket import IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET
 from struct import Struct
 
 from netpoll._poll.socket_fd import SocketFD
+
+# These say that there is no socket to be had now, and nothing about what it is for.
+SHORTAGE = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 
 _LINGER = Struct("=ii")  # struct linger: l_onoff, l_linger
 _MAX_INT = 2**31 - 1
