@@ -3,6 +3,7 @@
 from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
+from netpoll.net.credentials import Credentials
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen, listen_packet
@@ -13,11 +14,14 @@ from netpoll.net.resolve import Resolver
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
 from netpoll.net.udp import UDPConn
+from netpoll.net.unix import UnixConn, UnixListener
+from netpoll.net.unixgram import UnixDatagramConn
 
 __all__ = [
     "Addr",
     "Conn",
     "Control",
+    "Credentials",
     "Dialer",
     "InternetAddr",
     "KeepAlive",
@@ -33,6 +37,9 @@ __all__ = [
     "UDPAddr",
     "UDPConn",
     "UnixAddr",
+    "UnixConn",
+    "UnixDatagramConn",
+    "UnixListener",
     "dial",
     "join_host_port",
     "listen",

@@ -3,15 +3,26 @@
 Source: go1.27 net/unixsock.go, net/unixsock_posix.go; unix(7)
 """
 
+from __future__ import annotations
+
+from socket import SOCK_STREAM
 from typing import TYPE_CHECKING
 
 from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.message import receive_message, send_message
 from netpoll._poll.stream_fd import StreamFD
-from netpoll.net.addr import UnixAddr
+from netpoll.net import descriptors
+from netpoll.net.addr import UnixAddr, decode
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.conn import Conn
+from netpoll.net.message import Message
 from netpoll.net.stream_listener import StreamListener
 from netpoll.net.unix_end import UnixEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Buffer
 
 
 # Conn comes first: the object is laid out as Conn says.
@@ -46,6 +57,52 @@ class UnixConn(Conn, UnixEnd):
         @property
         def remote_addr(self) -> UnixAddr:
             """The peer's address, of no name if it has none."""
+
+    # -- messages
+
+    def recvmsg(self, n: int = 65536, control_size: int = 0, flags: int = 0) -> Message:
+        """Receive up to n bytes, or one message, with its control data, as a Message. Parks.
+
+        control_size: room for the control data, CMSG_SPACE of the socket module for each part.
+        flags: MSG_PEEK ... of recvmsg(2). Its addr is None if the peer has no name.
+        Descriptors in it are the caller's to close; if the control data was cut there are none.
+        Source: go1.27 net/unixsock.go (*UnixConn).ReadMsgUnix; recvmsg(2), cmsg(3)
+        """
+        with self._doing("read"):
+            data, control, told, raw = receive_message(self._fd, n, control_size, flags)
+        return Message(data, control, told, decode(self.network, raw) if raw else None)
+
+    def sendmsg(
+        self,
+        buffers: Iterable[Buffer],
+        control: Iterable[tuple[int, int, Buffer]] = (),
+        flags: int = 0,
+    ) -> int:
+        """Send all of several bytes-like objects, gathered, with control data. Parks as write.
+
+        control: (level, type, data) of each part. Return how many bytes of data.
+        ValueError: control data without any data, which a stream does not carry.
+        Source: go1.27 net/unixsock.go (*UnixConn).WriteMsgUnix; sendmsg(2), cmsg(3)
+        """
+        if isinstance(buffers, bytes | bytearray | memoryview | str):
+            raise TypeError("sendmsg() wants several bytes-like objects; one alone is for write()")
+        several, parts = list(buffers), list(control)
+        if parts and self._fd.kind == SOCK_STREAM and not any(map(_size, several)):
+            raise ValueError("a stream carries control data only along with data")
+        with self._doing("write"):
+            return send_message(self._fd, several, parts, flags)
+
+    def send_fds(self, data: Buffer, fds: Iterable[int]) -> int:
+        """Send bytes and, with them, descriptors to the peer; return how many bytes. Parks.
+
+        The peer gets descriptors of its own, to the same open files. These here stay the caller's,
+        who closes them, but not before this returns.
+
+        OpError: EINVAL for more than 253 of them, EBADF for what is none. ValueError: no data at
+        all, with which a stream carries no descriptors.
+        Source: unix(7) SCM_RIGHTS; socket.send_fds
+        """
+        return self.sendmsg([data], descriptors.control(fds))
 
 
 class UnixListener(StreamListener[UnixConn, UnixAddr]):
@@ -87,3 +144,7 @@ class UnixListener(StreamListener[UnixConn, UnixAddr]):
         Source: go1.27 net/unixsock_posix.go (*UnixListener).SetUnlinkOnClose
         """
         self._path.set_wanted(enabled)
+
+
+def _size(data: Buffer) -> int:
+    return memoryview(data).nbytes

@@ -1,9 +1,11 @@
 """What the ends of all Unix sockets have, streams and datagrams alike."""
 
 from contextlib import AbstractContextManager
+from errno import EMSGSIZE
 from typing import TYPE_CHECKING
 
-from netpoll.net import credentials, sockopt
+from netpoll.errors import OpError
+from netpoll.net import credentials, descriptors, sockopt
 from netpoll.net.addr import UnixAddr
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.credentials import Credentials
@@ -52,6 +54,27 @@ class UnixEnd(Endpoint):
             self._path = BoundPath(self.local_addr.name, wanted=False)
         self._path.set_wanted(enabled)
 
+    # -- descriptors
+
+    def recv_fds(self, n: int, max_fds: int) -> tuple[bytes, list[int], int, UnixAddr]:
+        """Receive up to n bytes and up to so many descriptors: both, flags and sender. Parks.
+
+        The descriptors are the caller's, who closes them; they are close-on-exec. Other control
+        data is not given: see recvmsg.
+
+        OpError of EMSGSIZE: more descriptors came. None of them is left open, and what data came
+        with them is the attribute `data` of the exception.
+        Source: unix(7) SCM_RIGHTS; socket.recv_fds
+        """
+        with self._doing("read"):
+            data, fds, flags, sender = descriptors.receive(self._fd, self.network, n, max_fds)
+        if fds is None:
+            where = (self.network, self.local_addr, self.remote_addr)
+            error = OpError("read", *where, EMSGSIZE, "control data truncated")
+            error.data = data  # type: ignore[attr-defined]
+            raise error
+        return data, fds, flags, sender
+
     # -- who is there
 
     def peer_credentials(self) -> Credentials:
@@ -60,7 +83,7 @@ class UnixEnd(Endpoint):
         OpError of ENODATA: there is no connection, or of datagrams one that was not made as a pair.
         Source: unix(7) SO_PEERCRED
         """
-        with wrapping("get", self.network, self.local_addr, self.remote_addr):
+        with self._doing("get"):
             return credentials.of_peer(self._fd)
 
     def pass_credentials(self, enabled: bool) -> None:  # noqa: FBT001 - the option's value
@@ -71,20 +94,20 @@ class UnixEnd(Endpoint):
         kernel when it sends, which local_addr does not show.
         Source: unix(7) SO_PASSCRED
         """
-        with self._setting():
+        with self._doing("set"):
             credentials.set_passing(self._fd, enabled)
 
     # -- buffers
 
     def set_read_buffer(self, size: int) -> None:
         """Ask for a receive buffer of so many bytes; what counts is the sender's (unix(7))."""
-        with self._setting():
+        with self._doing("set"):
             sockopt.set_read_buffer(self._fd, size)
 
     def set_write_buffer(self, size: int) -> None:
         """Ask for a send buffer of so many bytes: how much may be on its way to the peer."""
-        with self._setting():
+        with self._doing("set"):
             sockopt.set_write_buffer(self._fd, size)
 
-    def _setting(self) -> AbstractContextManager[None]:
-        return wrapping("set", self.network, self.local_addr, self.remote_addr)
+    def _doing(self, op: str) -> AbstractContextManager[None]:
+        return wrapping(op, self.network, self.local_addr, self.remote_addr)

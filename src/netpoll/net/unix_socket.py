@@ -5,9 +5,10 @@ Source: go1.27 net/unixsock_posix.go unixSocket, net/sock_posix.go; unix(7), con
 
 from socket import AF_UNIX, SOCK_DGRAM
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, overload
 
 from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.packet_fd import PacketFD
 from netpoll._poll.socket_fd import SocketFD
 from netpoll._poll.stream_fd import StreamFD
 from netpoll._runtime.goroutine import sleep
@@ -16,8 +17,10 @@ from netpoll.net import backlog, networks
 from netpoll.net.addr import Addr, UnixAddr, encode
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.control import Control
+from netpoll.net.networks import Network, UnixgramNetwork, UnixNetwork
 from netpoll.net.operror import wrapping
 from netpoll.net.unix import UnixConn, UnixListener
+from netpoll.net.unixgram import UnixDatagramConn
 
 _FIRST_PAUSE = 0.001  # seconds, before a peer whose queue is full is asked again
 _LONGEST_PAUSE = 0.05
@@ -35,13 +38,37 @@ class Config(Protocol):
         """Who sees the socket before it is bound."""
 
 
+@overload
+def connect(
+    network: UnixNetwork,
+    remote: str | Addr,
+    local: str | Addr | None = None,
+    control: Control | None = None,
+    until: float | None = None,
+) -> UnixConn: ...
+@overload
+def connect(
+    network: UnixgramNetwork,
+    remote: str | Addr,
+    local: str | Addr | None = None,
+    control: Control | None = None,
+    until: float | None = None,
+) -> UnixDatagramConn: ...
+@overload
 def connect(
     network: str,
     remote: str | Addr,
     local: str | Addr | None = None,
     control: Control | None = None,
     until: float | None = None,
-) -> UnixConn:
+) -> UnixConn | UnixDatagramConn: ...
+def connect(
+    network: str,
+    remote: str | Addr,
+    local: str | Addr | None = None,
+    control: Control | None = None,
+    until: float | None = None,
+) -> UnixConn | UnixDatagramConn:
     """Connect to a socket by its name, by the moment `until` of time.monotonic(); parks.
 
     local: the name to have oneself, "" for one that the kernel chooses; None for no name.
@@ -58,7 +85,7 @@ def connect(
     raw, own = encode(target), encode(source) if source else b""
     with wrapping("dial", network, source, target):
         _left(until)  # when time is up nothing is made
-        fd = StreamFD.socket(AF_UNIX, row.kind)
+        fd = _socket(row)
         path = None
         try:
             if control is not None:
@@ -66,7 +93,10 @@ def connect(
             if source is not None:
                 path = _bind(fd, source, own)
             _connect(fd, raw, until)
-            return UnixConn(fd, network, fd.getsockname(), raw, path=path)
+            mine = fd.getsockname()
+            if isinstance(fd, PacketFD):
+                return UnixDatagramConn(fd, network, mine, raw, path=path)
+            return UnixConn(fd, network, mine, raw, path=path)
         except BaseException:
             _discard(fd, path)
             raise
@@ -96,6 +126,36 @@ def listen(network: str, address: str | Addr, config: Config) -> UnixListener:
         except BaseException:
             _discard(fd, path)
             raise
+
+
+def listen_packet(
+    network: str, address: str | Addr, control: Control | None = None
+) -> UnixDatagramConn:
+    """Receive datagrams at a path, at an abstract name, or at one that the kernel chooses ("").
+
+    Raises as listen. Does not park.
+    """
+    row = networks.find(network, "unix")
+    if row.kind != SOCK_DGRAM:
+        raise UnknownNetworkError(network)
+    addr = _addr(network, address)
+    raw = encode(addr)
+    with wrapping("listen", network, None, addr):
+        fd = PacketFD.socket(AF_UNIX, row.kind)
+        path = None
+        try:
+            if control is not None:
+                control(network, str(addr), fd)
+            path = _bind(fd, addr, raw)
+            return UnixDatagramConn(fd, network, fd.getsockname(), path=path)
+        except BaseException:
+            _discard(fd, path)
+            raise
+
+
+def _socket(row: Network) -> PacketFD | StreamFD:
+    kind: type[PacketFD | StreamFD] = PacketFD if row.kind == SOCK_DGRAM else StreamFD
+    return kind.socket(AF_UNIX, row.kind)
 
 
 def _addr(network: str, address: str | Addr) -> UnixAddr:
