@@ -97,7 +97,7 @@ class ListenConfig:
         if row.transport == "unix":
             from netpoll.net import unix_socket  # noqa: PLC0415 - as above
 
-            return unix_socket.listen_packet(network, address, self)
+            return unix_socket.listen_packet(network, address, self.control)
         from netpoll.net import udp_socket  # noqa: PLC0415 - as above
 
         addr, only_ipv6 = self._internet(row, address)
@@ -115,7 +115,7 @@ class ListenConfig:
         """Return the address to listen on, and whether its socket is to be IPv6 alone."""
         addrs = resolve("listen", self.resolver or Resolver(), row.name, address)
         with wrapping("listen", row.name, None, address):
-            return _choose(row.family, addrs, self.only_ipv6)
+            return _choose(row.family, addrs, only_ipv6=self.only_ipv6)
 
     def _listen_tcp(
         self, row: Network, addr: InternetAddr, raw: bytes, *, only_ipv6: bool
@@ -313,7 +313,7 @@ def listen_packet(
 
 
 def _choose(
-    family: int, addrs: Sequence[InternetAddr], only_ipv6: bool | None
+    family: int, addrs: Sequence[InternetAddr], *, only_ipv6: bool | None
 ) -> tuple[InternetAddr, bool]:
     """Return the address to listen on, and whether its socket is to be IPv6 alone.
 
