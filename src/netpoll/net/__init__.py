@@ -1,6 +1,7 @@
 """Networks: listen, dial, and what they give."""
 
 from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
+from netpoll.net.adopt import from_fd
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
 from netpoll.net.credentials import Credentials
@@ -41,6 +42,7 @@ __all__ = [
     "UnixDatagramConn",
     "UnixListener",
     "dial",
+    "from_fd",
     "join_host_port",
     "listen",
     "listen_packet",
