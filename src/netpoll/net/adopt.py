@@ -61,7 +61,7 @@ def from_fd(fileno: int) -> Conn | Listener | PacketConn:
         return take(found.kind, fileno, found)
 
 
-def as_kind(kind: type[_T], base: type[_T], fileno: int) -> _T:
+def as_kind(kind: type[_T], base: type[Any], fileno: int) -> _T:
     """Take over a descriptor as from_fd does, for a class made of base; TypeError if it is none."""
     with wrapping("from_fd", "", None, None):
         found = look(fileno)
