@@ -41,11 +41,12 @@ def test_a_past_deadline_fails_whatever_is_ready(past: float) -> None:
             lambda: fd.read_bytes(1 << 20),
             lambda: fd.read_bytes(0),
             lambda: fd.readinto(bytearray(10)),
+            lambda: fd.readv([bytearray(10)]),
             lambda: fd.write(b"x"),
             lambda: fd.write(b""),
             lambda: fd.writev([b"x"]),
         ]
-        with recorded("recv", "send", "sendmsg") as calls:
+        with recorded("recv", "recvmsg", "send", "sendmsg") as calls:
             for operation in operations:
                 error = raised(operation)
                 assert isinstance(error, netpoll.DeadlineExceeded)

@@ -69,10 +69,11 @@ READS: list[Callable[[StreamFD], object]] = [
     lambda fd: fd.read_bytes(100),
     lambda fd: fd.read_bytes(1 << 20),
     lambda fd: fd.readinto(bytearray(100)),
+    lambda fd: fd.readv([bytearray(100)]),
 ]
 
 
-@pytest.mark.parametrize("read", READS, ids=["read", "read_much", "readinto"])
+@pytest.mark.parametrize("read", READS, ids=["read", "read_much", "readinto", "readv"])
 @pytest.mark.parametrize("after_a_short_read", [False, True])
 @in_run
 def test_a_reader_that_is_to_run_reads_nothing_of_the_next_owner(

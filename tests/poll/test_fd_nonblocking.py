@@ -24,6 +24,7 @@ READS: dict[str, Callable[[StreamFD], object]] = {
     "read": lambda fd: fd.read_bytes(10),
     "read_much": lambda fd: fd.read_bytes(1 << 20),
     "readinto": lambda fd: fd.readinto(bytearray(10)),
+    "readv": lambda fd: fd.readv([bytearray(), bytearray(10)]),
 }
 WRITES: dict[str, Callable[[StreamFD], object]] = {
     "write": lambda fd: fd.write(b"more"),

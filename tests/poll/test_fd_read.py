@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import netpoll
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
-from tests.kernel import answering, on, one_by_one, recorded
+from tests.kernel import Answer, answering, on, one_by_one, recorded
 from tests.poll.operations import Operation, raised
 from tests.program import reset
 from tests.running import in_run, parked
@@ -30,8 +30,20 @@ def read_into(fd: StreamFD, size: int) -> bytes:
     return bytes(buffer[:got])
 
 
-READS: list[Read] = [StreamFD.read_bytes, read_into]
-each_read = pytest.mark.parametrize("read", READS, ids=["read", "readinto"])
+def read_into_several(fd: StreamFD, size: int) -> bytes:
+    parts = [bytearray(size // 3), bytearray(), bytearray(size - size // 3)]
+    got = fd.readv(parts)
+    return b"".join(parts)[:got]
+
+
+READS: list[Read] = [StreamFD.read_bytes, read_into, read_into_several]
+each_read = pytest.mark.parametrize("read", READS, ids=["read", "readinto", "readv"])
+
+
+def receives(fd: StreamFD, *answers: int) -> dict[str, Answer]:
+    """Return the answers, one a call, to whatever this descriptor receives with."""
+    answer = on(fd.fileno(), one_by_one(*answers))
+    return {"recv": answer, "recvmsg": answer}
 
 
 def read_all(fd: StreamFD, size: int = 65536) -> bytes:
@@ -236,7 +248,7 @@ def test_a_reset_wakes_reader_and_writer() -> None:
 @each_read
 @in_run
 def test_reading_nothing_returns_at_once(read: Read) -> None:
-    with tcp.end() as (fd, peer), recorded("recv") as calls:
+    with tcp.end() as (fd, peer), recorded("recv", "recvmsg") as calls:
         assert read(fd, 0) == b""
         peer.sendall(b"x")
         assert read(fd, 0) == b""
@@ -313,11 +325,11 @@ def test_any_sizes_of_writes_and_reads_give_the_same_stream(
 @in_run
 def test_an_interrupted_read_is_tried_again(read: Read) -> None:
     with tcp.end() as (fd, peer):
-        with answering(recv=on(fd.fileno(), one_by_one(*[-errno.EINTR] * 5))):
+        with answering(**receives(fd, *[-errno.EINTR] * 5)):
             peer.sendall(b"x")
             assert read(fd, 10) == b"x"
         reader = parked(netpoll.go(read, fd, 10))
-        with answering(recv=on(fd.fileno(), one_by_one(*[-errno.EINTR] * 5))):
+        with answering(**receives(fd, *[-errno.EINTR] * 5)):
             peer.sendall(b"y")
             assert reader.join(timeout=5) == b"y"
 
@@ -331,7 +343,7 @@ def test_an_error_of_a_read_is_raised_and_leaves_the_descriptor_usable(
     read: Read, code: int
 ) -> None:
     with tcp.end() as (fd, peer):
-        with answering(recv=on(fd.fileno(), one_by_one(-code))):
+        with answering(**receives(fd, -code)):
             error = raised(lambda: read(fd, 10))
         assert isinstance(error, OSError)
         assert error.errno == code

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from netpoll import blocking, current, go, lowlevel, net, sleep
+from netpoll._runtime.threads import ThreadPool
 from tests.running import in_run, pair, parked
 from tests.runtime.children import Child, everything, in_child, no_warning
 
@@ -150,6 +151,32 @@ def test_calls_on_threads_survive_a_fork_on_both_sides() -> None:
     assert waiting.join() == b"x"
     os.close(reading)
     os.close(writing)
+
+
+@in_run
+def test_every_pool_of_threads_survives_a_fork_on_both_sides() -> None:
+    reading, writing = os.pipe()
+    pools = [ThreadPool(most=1, linger=0.01) for _ in range(3)]
+    waiting = [parked(go(pool.call, os.read, reading, 1)) for pool in pools]
+    for _ in range(2):
+        # Their only threads are busy in the parent, and there are none of them in the child.
+        assert in_child(lambda: [pool.call(lambda: 2) for pool in pools]) == "[2, 2, 2]"
+    os.write(writing, b"xyz")
+    assert sorted(one.join() for one in waiting) == [b"x", b"y", b"z"]
+    os.close(reading)
+    os.close(writing)
+
+
+@in_run
+def test_a_thread_whose_call_has_forked_is_none_of_the_childs_pool() -> None:
+    pool = ThreadPool(most=1, linger=0.01)
+    before = pool._work
+
+    def goes_on() -> tuple[int, int, int]:
+        pool._serve(before)  # as the thread does when its call is over
+        return pool._threads, pool._idle, pool.call(lambda: 1)
+
+    assert in_child(goes_on) == "(0, 0, 1)"
 
 
 @in_run

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from netpoll import Goroutine, blocking, current, go, gosched, lowlevel, sleep
+from netpoll import Goroutine, GoroutineCancelled, blocking, current, go, gosched, lowlevel, sleep
+from netpoll._runtime.permits import await_call, call_done
 from netpoll._runtime.scheduler import attached_scheduler
 from netpoll.lowlevel import park, ready
 from tests.running import Outcome, in_run, on_thread, pair, parked
@@ -166,6 +167,46 @@ def test_a_call_on_a_thread_that_is_over_at_once_leaves_no_permit() -> None:
     for _ in range(50):
         blocking(int)
         assert park(0) is False
+
+
+@in_run
+def test_a_wait_for_a_call_gives_up_after_its_timeout() -> None:
+    for timeout in (0, -1, 0.002):
+        begin = time.monotonic()
+        assert await_call(timeout) is False
+        assert time.monotonic() >= begin + timeout
+    with pytest.raises(ValueError, match="number of seconds"):
+        await_call(float("nan"))
+
+
+@in_run
+def test_a_call_that_is_done_ends_the_wait_for_it_and_none_for_ready() -> None:
+    for timeout in (5, None):
+        waiter = parked(go(await_call, timeout))
+        ready(waiter)
+        gosched()
+        assert not waiter.done
+        call_done(waiter)
+        assert waiter.join(timeout=5) is True
+        call_done(current())
+        assert park(0) is False
+        assert await_call(timeout) is True
+
+
+@in_run
+def test_a_timeout_of_a_wait_for_a_call_does_not_fire_later() -> None:
+    call_done(current())
+    assert await_call(0.005) is True
+    assert park(0.01) is False
+    assert await_call(0.001) is False
+
+
+@in_run
+def test_who_waits_for_a_call_can_be_cancelled() -> None:
+    waiter = parked(go(await_call, 5))
+    waiter.cancel()
+    with pytest.raises(GoroutineCancelled):
+        waiter.join()
 
 
 @in_run

@@ -1,6 +1,7 @@
 """blocking: functions that block run on threads, and the goroutines go on."""
 
 import contextvars
+import gc
 import sys
 import threading
 import time
@@ -26,6 +27,10 @@ def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPool]:
     pool = ThreadPool(most=2, linger=0.01)
     monkeypatch.setattr(threads, "_pool", pool)
     yield pool
+    wait_until_empty(pool)
+
+
+def wait_until_empty(pool: ThreadPool) -> None:
     end = time.monotonic() + 5
     while pool._threads:
         assert time.monotonic() < end, "the threads of the pool do not leave"
@@ -296,6 +301,53 @@ def test_an_async_function_is_refused_before_it_is_called() -> None:
 
 
 # ---- the pool
+
+
+@in_run
+def test_a_pool_of_ones_own_has_threads_of_its_own(small_pool: ThreadPool) -> None:
+    own = ThreadPool(most=1, linger=0.01)
+    stop = threading.Event()
+    busy = [parked(go(blocking, stop.wait)) for _ in range(3)]
+    assert own.call(divmod, 7, 2) == (3, 1)
+    assert own.call(dict, fn=1, self=2) == {"fn": 1, "self": 2}
+    with pytest.raises(ZeroDivisionError):
+        own.call(divmod, 7, 0)
+    stop.set()
+    for one in busy:
+        one.join()
+    wait_until_empty(own)
+
+
+@in_run
+def test_a_call_of_a_pool_can_be_cancelled_while_it_waits_for_its_turn() -> None:
+    own = ThreadPool(most=1, linger=0.01)
+    seen: list[int] = []
+    stop = threading.Event()
+    busy = parked(go(own.call, stop.wait))
+    waiting = parked(go(own.call, seen.append, 1))
+    waiting.cancel()
+    with pytest.raises(GoroutineCancelled):
+        waiting.join()
+    stop.set()
+    busy.join()
+    own.call(seen.append, 2)
+    assert seen == [2]
+    wait_until_empty(own)
+
+
+@in_run
+def test_a_pool_that_nobody_has_any_more_is_forgotten() -> None:
+    before = len(threads._pools)
+    own = ThreadPool(linger=0)
+    assert own.call(int) == 0
+    wait_until_empty(own)
+    assert len(threads._pools) == before + 1
+    end = time.monotonic() + 5
+    del own
+    while len(threads._pools) > before:
+        assert time.monotonic() < end, "its thread keeps it"
+        gc.collect()
+        time.sleep(0.001)
 
 
 @in_run

@@ -46,6 +46,7 @@ cdef class FD:
     cdef int64_t limit(self, int mode) noexcept
 
 cdef FD own(type cls, int sysfd)
+cdef FD take(type cls, int sysfd)
 cdef int fail_errno() except -1
 
 # What each read and write passes, in line: the lock that is free, nothing that forbids, nobody behind.

@@ -524,14 +524,17 @@ cdef class FD:
 
 cdef FD own(type cls, int sysfd):
     """Own a descriptor from this moment on; it is closed if there is no memory for the object."""
-    cdef FD fd
-    cdef void *earlier
     try:
-        fd = cls.__new__(cls)
-        earlier = claim(sysfd, <void *>fd)
+        return take(cls, sysfd)
     except BaseException:
         kernel.close(sysfd)
         raise
+
+
+cdef FD take(type cls, int sysfd):
+    """The same, but the descriptor stays the caller's if there is no memory."""
+    cdef FD fd = cls.__new__(cls)
+    cdef void *earlier = claim(sysfd, <void *>fd)
     fd.sysfd = sysfd
     if earlier != NULL:
         (<FD>earlier).lose()

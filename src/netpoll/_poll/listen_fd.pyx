@@ -81,7 +81,7 @@ cdef class ListenFD(SocketFD):
                 self.attach(s)
             sysfd = self.accept_locked(until, peer)
             fd = own(StreamFD, sysfd)
-            fd.set_family(self.family)
+            fd.set_family(self.family, self.kind)
         finally:
             unlock(self, MODE_READ)
         return fd, peer[0]

@@ -7,10 +7,10 @@ cdef enum:
     ADDRESS_SIZE = 128        # sizeof(struct sockaddr_storage)
 
 cdef class SocketFD(FD):
-    cdef int family
+    cdef readonly int family    # AF_*
+    cdef readonly int kind      # SOCK_*
 
-    cdef void set_family(self, int family) noexcept
-    cdef int domain(self) noexcept
+    cdef void set_family(self, int family, int kind) noexcept
     cdef int connect_locked(self, bytes address, int64_t until) except -1
     cdef int connect_once(self, bytes address) except -1
     cdef int socket_error(self) except -1

@@ -14,8 +14,15 @@ class SocketFD(FD):
 
     @classmethod
     def adopt(cls, fileno: int) -> Self:
-        """Own a socket's descriptor from now on and make it non-blocking. OSError."""
+        """Own a socket's descriptor from now on and make it non-blocking.
 
+        OSError, ENOTSOCK for what is no socket; the descriptor stays the caller's then.
+        """
+
+    @property
+    def family(self) -> int: ...
+    @property
+    def kind(self) -> int: ...
     def bind(self, address: bytes) -> None:
         """Bind to a raw sockaddr. OSError, ClosedError."""
 

@@ -11,13 +11,13 @@ from libc.stdint cimport int64_t
 
 import os
 
-from netpoll._poll.fd cimport check, fail_errno, lock, own, unlock
+from netpoll._poll.fd cimport check, fail_errno, lock, own, take, unlock
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.netpoll cimport MODE_WRITE
 from netpoll._runtime.syscalls cimport (
-    AF_UNSPEC,
     SO_DOMAIN,
     SO_ERROR,
+    SO_TYPE,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     SOL_SOCKET,
@@ -25,6 +25,15 @@ from netpoll._runtime.syscalls cimport (
     sockaddr,
     socklen_t,
 )
+
+
+cdef int ask(int sysfd, int name) except -1:
+    """Return what the kernel knows of a socket. OSError."""
+    cdef int answer = 0
+    cdef socklen_t size = sizeof(answer)
+    if kernel.getsockopt(sysfd, SOL_SOCKET, name, &answer, &size) < 0:
+        fail_errno()
+    return answer
 
 
 cdef class SocketFD(FD):
@@ -40,29 +49,33 @@ cdef class SocketFD(FD):
         if sysfd < 0:
             fail_errno()
         fd = own(cls, sysfd)
-        fd.set_family(family)
+        fd.set_family(family, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
         return fd
 
     @classmethod
     def adopt(cls, int fileno):
-        """Own a socket's descriptor from now on and make it non-blocking. OSError."""
+        """Own a socket's descriptor from now on and make it non-blocking.
+
+        OSError, ENOTSOCK for what is no socket; the descriptor stays the caller's then.
+        """
         cdef SocketFD fd
-        if kernel.set_nonblocking(fileno, True) < 0:
+        cdef int family = ask(fileno, SO_DOMAIN)
+        cdef int kind = ask(fileno, SO_TYPE)
+        cdef int before = kernel.set_nonblocking(fileno, True)
+        if before < 0:
             fail_errno()
-        fd = own(cls, fileno)
-        fd.set_family(fd.domain())
+        try:
+            fd = take(cls, fileno)
+        except BaseException:
+            kernel.set_nonblocking(fileno, before)
+            raise
+        fd.set_family(family, kind)
         return fd
 
-    cdef void set_family(self, int family) noexcept:
-        """Note the address family, which decides what a read can tell."""
+    cdef void set_family(self, int family, int kind) noexcept:
+        """Note the address family and the type, which decide what a read can tell."""
         self.family = family
-
-    cdef int domain(self) noexcept:
-        """Ask the kernel for the address family; AF_UNSPEC for what is no socket."""
-        cdef int family = AF_UNSPEC
-        cdef socklen_t size = sizeof(family)
-        kernel.getsockopt(self.sysfd, SOL_SOCKET, SO_DOMAIN, &family, &size)
-        return family
+        self.kind = kind
 
     # -- names and options
 

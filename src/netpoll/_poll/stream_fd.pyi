@@ -17,6 +17,9 @@ class StreamFD(SocketFD):
     def readinto(self, buffer: Buffer) -> int:
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
 
+    def readv(self, buffers: Iterable[Buffer]) -> int:
+        """Read into several writable buffers, one after the other; else as readinto. Parks."""
+
     def write(self, data: Buffer) -> int:
         """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 

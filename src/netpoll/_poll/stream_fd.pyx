@@ -6,33 +6,41 @@ Contract, besides FD's
   * After a short read the receive queue is empty, and the next read parks without asking the kernel: the
     next edge wakes it. Not so once a hang-up, an error or urgent data was seen (PollDesc.hangup), nor on
     a Unix socket, where a read stops short of data that came with other credentials or descriptors.
+  * Of a socket that keeps messages apart (SOCK_SEQPACKET) a read takes one message, and a write is one
+    system call and one message, an empty one too. What of a message has no room is lost.
   * No large buffer lies on the stack while a goroutine is parked: greenlet copies that stack.
 
 Source: go1.27 internal/poll/fd_unix.go (*FD).Read, Write, writev.go; recv(2), sendmsg(2), unix(7).
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from netpoll._poll.fd cimport DO_NOT_WAIT, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
 from netpoll._runtime.raised cimport np_take_exception
 from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
-from netpoll._runtime.syscalls cimport AF_INET, AF_INET6, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, iovec, kernel, msghdr
+from netpoll._runtime.syscalls cimport (
+    AF_INET,
+    AF_INET6,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    MSG_PEEK,
+    SOCK_STREAM,
+    iovec,
+    kernel,
+    msghdr,
+)
 from netpoll._runtime.wait cimport fail_poll
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
 
 cdef enum:
-    WOULD_BLOCK = -1
-    MAX_VECTOR = 1024         # IOV_MAX
     LARGE_READ = 8192         # from here on data is received straight into the object returned
     MAX_RW = 1 << 30          # bytes of one system call, as in Go
     MAX_SEND = 1 << 20        # the same of a send: while the kernel copies, nobody else runs
@@ -43,9 +51,10 @@ cdef enum:
 cdef class StreamFD(SocketFD):
     """A stream socket, for any goroutine of any thread. A method that parks says so."""
 
-    cdef void set_family(self, int family) noexcept:
-        SocketFD.set_family(self, family)
-        self.drains = family == AF_INET or family == AF_INET6
+    cdef void set_family(self, int family, int kind) noexcept:
+        SocketFD.set_family(self, family, kind)
+        self.messages = kind != SOCK_STREAM
+        self.drains = not self.messages and (family == AF_INET or family == AF_INET6)
 
     # -- reading
 
@@ -91,6 +100,27 @@ cdef class StreamFD(SocketFD):
             if errno != EINTR:
                 fail_errno()
 
+    cdef Py_ssize_t recv_vector_once(self, iovec *vector, Py_ssize_t count, Py_ssize_t size) except -2:
+        """The same into several pieces, `size` bytes in all."""
+        cdef msghdr message
+        cdef Py_ssize_t got
+        if self.pd != NULL and self.pd.rg == PD_READY:
+            self.pd.rg = PD_NIL
+        memset(&message, 0, sizeof(message))
+        message.msg_iov = vector
+        message.msg_iovlen = count
+        while True:
+            got = kernel.recvmsg(self.sysfd, &message, MSG_DONTWAIT)
+            if got >= 0:
+                self.drained = 0 < got < size and self.drains
+                self.last_read = <uint32_t>got
+                return got
+            if errno == EAGAIN:
+                self.drained = False
+                return WOULD_BLOCK
+            if errno != EINTR:
+                fail_errno()
+
     def read_bytes(self, Py_ssize_t size):
         """Read up to `size` bytes, b"" at the end of the stream. Parks.
 
@@ -101,6 +131,11 @@ cdef class StreamFD(SocketFD):
     def readinto(self, buffer):
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
         return readinto(self, buffer)
+
+    def readv(self, buffers):
+        """Read into several writable buffers, one after the other; else as readinto. Parks."""
+        from netpoll._poll.vector import readv
+        return readv(self, buffers)
 
     # -- writing
 
@@ -113,24 +148,20 @@ cdef class StreamFD(SocketFD):
 
     def writev(self, buffers):
         """Write all of several bytes-like objects, gathered; return how many bytes. Parks."""
-        cdef list views = [memoryview(buffer).cast("B") for buffer in buffers]
-        cdef Py_ssize_t count = len(views)
-        cdef iovec *vector = <iovec *>malloc(max(1, count) * sizeof(iovec))
-        cdef Py_ssize_t total = 0
-        cdef Py_buffer *view
-        cdef Py_ssize_t i
-        if vector == NULL:
-            raise MemoryError("no memory for a vector of buffers")
-        try:
-            for i in range(count):
-                view = PyMemoryView_GET_BUFFER(views[i])
-                vector[i].iov_base = view.buf
-                vector[i].iov_len = view.len
-                total += view.len
-            send_vector(self, vector, count)
-            return total
-        finally:
-            free(vector)
+        from netpoll._poll.vector import writev
+        return writev(self, buffers)
+
+    cdef ssize_t send_once(self, iovec *vector, Py_ssize_t count) noexcept:
+        """Send without waiting. Several pieces not by writev(2), which knows no MSG_NOSIGNAL."""
+        cdef msghdr message
+        cdef size_t size
+        if count == 1:
+            size = vector.iov_len if self.messages else min(vector.iov_len, <size_t>MAX_SEND)
+            return kernel.send(self.sysfd, vector.iov_base, size, FLAGS)
+        memset(&message, 0, sizeof(message))
+        message.msg_iov = vector
+        message.msg_iovlen = min(count, <Py_ssize_t>MAX_VECTOR)
+        return kernel.sendmsg(self.sysfd, &message, FLAGS)
 
 
 # ---- reading ---------------------------------------------------------------------------------
@@ -178,13 +209,15 @@ cdef bytes read_locked(StreamFD fd, Py_ssize_t size, int64_t until):
 
 
 cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
-    cdef Py_ssize_t room = min(size, max(2 * <Py_ssize_t>fd.last_read, <Py_ssize_t>SCRATCH_SIZE))
+    cdef Py_ssize_t room = size
     cdef bytes data
     cdef PyObject *raw
     cdef Py_ssize_t got
     check(fd, MODE_READ)
     if size == 0:
         return b""
+    if not fd.messages:
+        room = min(size, max(2 * <Py_ssize_t>fd.last_read, <Py_ssize_t>SCRATCH_SIZE))
     if not until:
         until = fd.limit(MODE_READ)
     if not fd.worth_trying():
@@ -302,13 +335,15 @@ cdef int send_all(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done
 cdef int send_locked(StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until, Py_ssize_t *done) except -1:
     cdef Py_ssize_t sent
     check(fd, MODE_WRITE)
+    if fd.messages:
+        return send_message(fd, vector, count, until, done)
     while True:
         while count and vector.iov_len == 0:
             vector += 1
             count -= 1
         if count == 0:
             return 0
-        sent = send_once(fd.sysfd, vector, count)
+        sent = fd.send_once(vector, count)
         if sent >= 0:
             done[0] += sent
             while count and <size_t>sent >= vector.iov_len:
@@ -327,15 +362,20 @@ cdef int send_locked(StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until
             fail_errno()
 
 
-cdef ssize_t send_once(int sysfd, iovec *vector, Py_ssize_t count) noexcept:
-    """One system call. Several pieces not by writev(2), which knows no MSG_NOSIGNAL."""
-    cdef msghdr message
-    if count == 1:
-        return kernel.send(sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_SEND), FLAGS)
-    memset(&message, 0, sizeof(message))
-    message.msg_iov = vector
-    message.msg_iovlen = min(count, <Py_ssize_t>MAX_VECTOR)
-    return kernel.sendmsg(sysfd, &message, FLAGS)
+cdef int send_message(StreamFD fd, iovec *vector, Py_ssize_t count, int64_t until, Py_ssize_t *done) except -1:
+    """Send all pieces as one message, though it be empty: the kernel takes it whole or not at all."""
+    cdef Py_ssize_t sent
+    while True:
+        sent = fd.send_once(vector, count)
+        if sent >= 0:
+            done[0] = sent
+            return 0
+        if errno == EAGAIN:
+            if not until:
+                until = fd.limit(MODE_WRITE)
+            fd.wait(MODE_WRITE, until)
+        elif errno != EINTR:
+            fail_errno()
 
 
 ctypedef int (*send_fn)(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done) noexcept

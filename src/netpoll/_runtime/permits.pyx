@@ -77,9 +77,12 @@ def ready(goroutine):
     give_permit(goroutine, BY_READY)
 
 
-def await_call():
-    """Park until `call_done`, or a little less: the caller looks whether it is."""
-    park_for(BY_CALL, None)
+def await_call(timeout=None):
+    """Park until `call_done`; return False if `timeout` seconds passed first.
+
+    Also returns for a call that was given up before: the caller looks whether it is done.
+    """
+    return park_for(BY_CALL, timeout)
 
 
 def call_done(G goroutine not None):

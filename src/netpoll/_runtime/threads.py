@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -60,21 +61,43 @@ class _Job(Generic[T]):
         return self.result
 
 
+_pools: weakref.WeakSet[ThreadPool] = weakref.WeakSet()
+"""All that there are."""
+
+
 class ThreadPool:
-    """Threads for functions that block; grows on demand. Any thread may submit."""
+    """Threads for functions that block; grows on demand. Any thread may call."""
 
     def __init__(self, most: int = MOST, linger: float = LINGER) -> None:
         self._most = most
         self._linger = linger
+        self.renew()
+        _pools.add(self)
+
+    def renew(self) -> None:
+        """Have no thread and no job: at first, and in a child, for the threads are the parent's."""
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._jobs: deque[_Job[Any]] = deque()
         self._threads = 0
         self._idle = 0
 
+    def call(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `fn(*args, **kwargs)` on one of the threads and return its result; see `blocking`."""
+        job = _Job(lambda: fn(*args, **kwargs), current())
+        try:
+            self.submit(job)
+            while not job.done:
+                await_call()
+        finally:
+            job.waiter = None
+        return job.outcome()
+
     def submit(self, job: _Job[Any]) -> None:
         """Queue a job, with a new thread for it unless one is idle or there are enough."""
-        thread = threading.Thread(target=self._serve, name="netpoll-blocking", daemon=True)
+        thread = threading.Thread(
+            target=self._serve, args=(self._work,), name="netpoll-blocking", daemon=True
+        )
         counted = False
         try:
             with self._lock:
@@ -111,15 +134,17 @@ class ThreadPool:
         text = "blocking() can start no thread: the interpreter is shutting down"
         raise type(error)(text) from None
 
-    def _serve(self) -> None:
-        while (job := self._next()) is not None:
+    def _serve(self, work: threading.Condition) -> None:
+        while (job := self._next(work)) is not None:
             job.run()
             del job
             # After the caller has its outcome, before the thread is free for another job.
             lifecycle.end_own()
 
-    def _next(self) -> _Job[Any] | None:
+    def _next(self, work: threading.Condition) -> _Job[Any] | None:
         with self._lock:
+            if work is not self._work:
+                return None  # a function has forked: this is the child, which does not count us
             self._idle += 1
             try:
                 while True:
@@ -127,7 +152,7 @@ class ThreadPool:
                         job = self._jobs.popleft()
                         if job.waiter is not None:
                             return job
-                    if not self._work.wait(self._linger) and not self._jobs:
+                    if not work.wait(self._linger) and not self._jobs:
                         self._threads -= 1
                         return None
             finally:
@@ -138,8 +163,8 @@ _pool = ThreadPool()
 
 
 def _after_fork() -> None:
-    global _pool  # noqa: PLW0603 - the one of this process
-    _pool = ThreadPool()  # the threads stayed in the parent
+    for pool in list(_pools):
+        pool.renew()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -158,11 +183,4 @@ def blocking(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     Source: go1.27 runtime/proc.go entersyscallblock (a system call that blocks leaves its M).
     """
     lifecycle.check_plain("blocking", fn)
-    job = _Job(lambda: fn(*args, **kwargs), current())
-    try:
-        _pool.submit(job)
-        while not job.done:
-            await_call()
-    finally:
-        job.waiter = None
-    return job.outcome()
+    return _pool.call(fn, *args, **kwargs)
