@@ -39,6 +39,7 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
+from netpoll.net.file import File, open_fd
 
 __all__ = [
     "AddrError",
@@ -47,6 +48,7 @@ __all__ = [
     "DNSError",
     "DeadlineExceeded",
     "DeadlockError",
+    "File",
     "Goroutine",
     "GoroutineCancelled",
     "IncompleteReadError",
@@ -60,6 +62,7 @@ __all__ = [
     "gosched",
     "lowlevel",
     "net",
+    "open_fd",
     "run",
     "sleep",
 ]

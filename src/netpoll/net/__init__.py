@@ -3,6 +3,7 @@
 from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
+from netpoll.net.copying import copy
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
@@ -27,6 +28,7 @@ __all__ = [
     "TCPListener",
     "UDPAddr",
     "UnixAddr",
+    "copy",
     "dial",
     "join_host_port",
     "listen",
