@@ -1,6 +1,6 @@
 """Networks: listen, dial, and what they give."""
 
-from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
+from netpoll.net.addr import Addr, InternetAddr, PipeAddr, TCPAddr, UDPAddr, UnixAddr
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
 from netpoll.net.copying import copy
@@ -8,6 +8,7 @@ from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen
 from netpoll.net.listener import Listener
+from netpoll.net.pipe import PipeConn, pipe
 from netpoll.net.resolve import Resolver
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
@@ -21,6 +22,8 @@ __all__ = [
     "KeepAlive",
     "ListenConfig",
     "Listener",
+    "PipeAddr",
+    "PipeConn",
     "RawSocket",
     "Resolver",
     "TCPAddr",
@@ -32,6 +35,7 @@ __all__ = [
     "dial",
     "join_host_port",
     "listen",
+    "pipe",
     "split_host_port",
 ]
 
