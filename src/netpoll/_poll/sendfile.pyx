@@ -5,14 +5,14 @@
     0: the file ends        done                      done, though fewer than asked for: it may have shrunk
     EAGAIN                  park                      park
     EINVAL ENOSYS           NOT_HANDLED: copy it      raised
-    EOPNOTSUPP
+    EOPNOTSUPP ESPIPE
 
 A file that is not in the page cache is read from its disk inside the call, and the thread waits for it,
 as in Go. What is to come is announced to the kernel first (posix_fadvise(2)), and other threads run.
 
 Source: go1.27 internal/poll/sendfile.go; sendfile(2).
 """
-from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, errno
+from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE, errno
 from libc.stdint cimport INT64_MAX, int64_t
 
 from netpoll._poll.fd cimport FD, check, fail_errno, lock, unlock
@@ -72,7 +72,7 @@ cdef bint send_locked(
             if not until:
                 until = fd.limit(MODE_WRITE)
             fd.wait(MODE_WRITE, until)
-        elif done[0] == 0 and errno in (EINVAL, ENOSYS, EOPNOTSUPP):
+        elif done[0] == 0 and errno in (EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE):
             return False
         elif errno != EINTR:
             fail_errno()

@@ -1,9 +1,9 @@
 """Copying by reading and writing, from and to whatever has the methods.
 
-    what it is                            read by                    where
-    Conn, File                            readinto                   here: it parks
-    a file of open(), of a subprocess     readinto1, readinto        on a thread
-    anything else                         readinto1, readinto, read  here
+what it is                            read by                    where
+Conn, File                            readinto                   here: it parks
+a file of open(), of a subprocess     readinto1, readinto        on a thread
+anything else                         readinto1, readinto, read  here
 """
 
 from __future__ import annotations
