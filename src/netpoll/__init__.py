@@ -39,7 +39,8 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
-from netpoll.net.file import File, open_fd
+from netpoll.net.file import File
+from netpoll.net.file_kinds import open_fd
 
 __all__ = [
     "AddrError",

@@ -1,4 +1,4 @@
-"""The operations of pipes, of the memory's and the system's, and of copying that park; see operations.py."""
+"""The operations of pipes and of copying that park; see operations.py."""
 
 import os
 import tempfile

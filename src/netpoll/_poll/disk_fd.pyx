@@ -31,7 +31,7 @@ cdef enum:
 
 
 cdef class DiskFD(FD):
-    """A file that the poller cannot wait for. No method parks: those that end in _now block the thread."""
+    """A file that the poller cannot wait for. No method parks; those in _now block the thread."""
 
     @classmethod
     def adopt(cls, int fileno):
@@ -39,7 +39,10 @@ cdef class DiskFD(FD):
         return own(cls, fileno)
 
     def read_now(self, Py_ssize_t size, int64_t offset=POSITION):
-        """Read up to `size` bytes, b"" at the end; from `offset` if that is not -1. OSError, ClosedError."""
+        """Read up to `size` bytes, b"" at the end; from `offset` if that is not -1.
+
+        OSError, ClosedError.
+        """
         cdef Py_ssize_t room = min(size, <Py_ssize_t>MAX_RW)
         cdef bytes data = PyBytes_FromStringAndSize(NULL, room)
         cdef PyObject *raw
@@ -53,7 +56,7 @@ cdef class DiskFD(FD):
         return data
 
     def readinto_now(self, buffer, int64_t offset=POSITION):
-        """Read into a writable buffer; return how many bytes, 0 at the end. OSError, ClosedError."""
+        """Read into a writable buffer; return how many bytes, 0 at the end. Else as read_now."""
         cdef Py_buffer view
         PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
         try:
@@ -96,9 +99,10 @@ cdef class DiskFD(FD):
         return place
 
     def copy_now(self, DiskFD source not None, Py_ssize_t count):
-        """Copy up to `count` bytes from another file, each at its position; return how many, 0 at the end.
+        """Copy up to `count` bytes from another file, each at its position; return how many.
 
-        OSError: EXDEV, EINVAL and others where the two do not go together; then nothing is copied.
+        0 at the end. OSError: EXDEV, EINVAL and others where the two do not go together; then
+        nothing is copied.
         Source: copy_file_range(2)
         """
         cdef ssize_t copied

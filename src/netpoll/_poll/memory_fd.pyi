@@ -12,7 +12,10 @@ class MemoryFD(StreamFD):
 
     @classmethod
     def pair(cls, capacity: int) -> tuple[Self, Self]:
-        """Return two ends that are connected; each direction holds so many bytes. ValueError, MemoryError."""
+        """Return two ends that are connected; each direction holds so many bytes.
+
+        ValueError, MemoryError.
+        """
 
     def fileno(self) -> int:
         """Raise OSError(EBADF), for there is no descriptor. ClosedError."""

@@ -114,7 +114,10 @@ cdef class MemoryFD(StreamFD):
 
     @classmethod
     def pair(cls, Py_ssize_t capacity):
-        """Return two ends that are connected; each direction holds so many bytes. ValueError, MemoryError."""
+        """Return two ends that are connected; each direction holds so many bytes.
+
+        ValueError, MemoryError.
+        """
         if capacity <= 0:
             raise ValueError("a pipe holds at least one byte")
         cdef Memory memory = Memory(capacity)

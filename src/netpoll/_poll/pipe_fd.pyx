@@ -63,11 +63,11 @@ cdef enum:
 
 
 cdef class PipeFD(StreamFD):
-    """A pipe, a FIFO, a terminal or the like, for any goroutine of any thread. A method that parks says so."""
+    """A pipe, a FIFO, a terminal or the like, for any goroutine of any thread."""
 
     @classmethod
     def adopt(cls, int fileno):
-        """Own a descriptor from now on, and make it non-blocking; None if the poller cannot wait for it.
+        """Own a descriptor from now on and make it non-blocking; None if no poller takes it.
 
         None also for a standard stream that cannot be made so without its other users noticing. On
         None, and on an error, the number stays the caller's, as it was. OSError.

@@ -28,7 +28,7 @@ cdef enum:
 
 
 def sendfile(FD fd not None, int source, int64_t offset, int64_t count=-1):
-    """Send `count` bytes of a file from `offset` on, all up to its end if -1; return how many. Parks.
+    """Send `count` bytes of a file from `offset` on, all if -1; return how many. Parks.
 
     NOT_HANDLED, and nothing is sent: the kernel cannot send from this file, or to this descriptor.
     Fewer than asked for: the file ended. Its position is neither used nor moved. The caller keeps

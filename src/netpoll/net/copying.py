@@ -27,7 +27,8 @@ from netpoll._runtime.threads import blocking
 from netpoll.errors import OpError
 from netpoll.net.conn import Conn
 from netpoll.net.copyloop import add_written, is_file_of_open, pour, reader, writer
-from netpoll.net.file import DiskFile, PipeFile, failure
+from netpoll.net.file import failure
+from netpoll.net.file_kinds import DiskFile, PipeFile
 from netpoll.net.operror import wrap_error
 from netpoll.net.sendfile import duplicate, size
 
@@ -63,7 +64,7 @@ def copy(dst: Any, src: Any, count: int | None = None) -> int:
 
 
 Outcome = tuple[int, bool]
-"""How many bytes were copied, and whether that is all. If not, reading and writing go on from there."""
+"""How many bytes were copied, and whether that is all: if not, reading and writing go on."""
 
 _NOTHING: Outcome = 0, False
 
@@ -145,10 +146,11 @@ def _pump(pipe: Relay, dst: Any, target: StreamFD) -> int:
 
 def _is_disk(src: Any) -> bool:
     """Whether it is a regular file that is read as it is on the disk, from its position on."""
-    if not isinstance(src, DiskFile):
-        # What a BufferedRandom was given to write may not be in the file yet.
-        if not is_file_of_open(src) or isinstance(src, io.BufferedRandom):
-            return False
+    # What a BufferedRandom was given to write may not be in the file yet.
+    if not isinstance(src, DiskFile) and (
+        not is_file_of_open(src) or isinstance(src, io.BufferedRandom)
+    ):
+        return False
     return stat.S_ISREG(os.fstat(src.fileno()).st_mode)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from netpoll._runtime.threads import blocking
@@ -45,10 +46,8 @@ def pour(read: Read, write: Write, count: int) -> int:
 
 def add_written(error: BaseException, done: int) -> None:
     """Count what had been written before the call that failed."""
-    try:
+    with suppress(AttributeError, TypeError):  # a stranger's, that takes no attribute
         error.bytes_written = done + getattr(error, "bytes_written", 0)  # type: ignore[attr-defined]
-    except (AttributeError, TypeError):  # a stranger's, that takes no attribute
-        pass
 
 
 def reader(source: Any) -> Read:
@@ -109,12 +108,16 @@ def write_all(write: Callable[[Any], int | None], data: bytes | memoryview) -> N
             written = write(data[done:])
             if written is None:
                 return
-            if written <= 0:
-                raise OSError("write() has written nothing")
-            done += written
+            done += _written(written)
     except BaseException as error:
         add_written(error, done)
         raise
+
+
+def _written(count: int) -> int:
+    if count <= 0:
+        raise OSError("write() has written nothing")
+    return count
 
 
 def is_file_of_open(file: object) -> bool:

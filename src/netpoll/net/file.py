@@ -1,54 +1,30 @@
 """File: a descriptor that is no connection, with the methods of one.
 
-    kind of descriptor                         how it waits         deadlines   positions
-    pipe, FIFO, terminal, and what else the    in the poller        yes         no
-    poller takes
-    regular file, directory, /dev/null         on a thread          no          yes
+What differs between the kinds stands in file_kinds.py.
 
-Source: go1.27 os/file.go, os/file_unix.go newFile
+Source: go1.27 os/file.go
 """
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from errno import EOPNOTSUPP, ESPIPE
-from operator import index
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
-from netpoll._poll.disk_fd import DiskFD
-from netpoll._poll.pipe_fd import PipeFD
-from netpoll._runtime.threads import blocking
 from netpoll.errors import ClosedError, OpError
 from netpoll.net.limit import no_limit
+from netpoll.net.makefile import makefile
 from netpoll.net.operror import wrap_error
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from netpoll._poll.disk_fd import DiskFD
+    from netpoll._poll.pipe_fd import PipeFD
+
 NETWORK = "file"
 """What stands in errors where a connection has its network."""
-
-
-def open_fd(fileno: int) -> File:
-    """Take over a descriptor, whatever it is of, and return a File. OpError; it stays yours then.
-
-    Closing the File closes it. A pipe, a FIFO or a terminal that blocks is opened anew under the
-    same number, so that others who have it open, such as the shell on standard input, do not find
-    theirs non-blocking. Where the system refuses that to a standard stream, threads wait for it;
-    another descriptor is made non-blocking for all. Sockets are for net: as a File one reads and
-    writes, and that is all.
-    Source: go1.27 os/file_unix.go NewFile
-    """
-    fileno = index(fileno)
-    try:
-        pipe = PipeFD.adopt(fileno)
-        return PipeFile(pipe) if pipe is not None else DiskFile(DiskFD.adopt(fileno))
-    except OSError as error:
-        raise failure("open", error) from error
-    except OverflowError:
-        raise ValueError("a descriptor's number is a C int") from None
 
 
 def failure(op: str, error: OSError) -> OpError:
@@ -101,26 +77,26 @@ class File(ABC):
     def writev(self, buffers: Iterable[Buffer]) -> int:
         """Write all of several bytes-like objects; return how many bytes. Parks as write."""
 
+    @abstractmethod
     def pread(self, n: int, offset: int) -> bytes:
         """Read up to n bytes from an offset, b"" beyond the end; leave the position. Parks.
 
         OpError(ESPIPE): a pipe or a terminal. ValueError: n or offset is negative.
         """
-        self._no_position("read", offset, n)
 
+    @abstractmethod
     def pwrite(self, data: Buffer, offset: int) -> int:
         """Write all of a bytes-like object at an offset; leave the position. Parks as write.
 
         OpError(ESPIPE): a pipe or a terminal. ValueError: the offset is negative.
         """
-        self._no_position("write", offset)
 
+    @abstractmethod
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move the position as io files do, and return it. Does not park.
 
         OpError(ESPIPE): a pipe or a terminal.
         """
-        self._no_position("seek")
 
     def tell(self) -> int:
         """Return the position. OpError(ESPIPE): a pipe or a terminal."""
@@ -136,8 +112,6 @@ class File(ABC):
         newline: str | None = None,
     ) -> Any:
         """Return a file object over this, as Conn.makefile does."""
-        from netpoll.net.makefile import makefile
-
         options = {"encoding": encoding, "errors": errors, "newline": newline}
         return makefile(cast("Any", self), mode, buffering, **options)
 
@@ -190,13 +164,20 @@ class File(ABC):
         """Return the timeout in seconds, None if there is none."""
         return self._fd.gettimeout()
 
-    def _set_limit(self, setter: Any, what: str, value: float | None) -> None:
+    def _set_limit(
+        self, setter: Callable[[float | None], None], what: str, value: float | None
+    ) -> None:
+        self._check_limit(value)
         try:
             setter(value)
         except OSError as error:
             raise failure("set", error) from error
         except (TypeError, OverflowError):
             raise no_limit(what, value) from None
+
+    @abstractmethod
+    def _check_limit(self, value: float | None) -> None:
+        """Raise OpError if there are no limits."""
 
     # -- the descriptor
 
@@ -208,7 +189,7 @@ class File(ABC):
             raise failure("fileno", error) from error
 
     def dup(self) -> int:
-        """Return another descriptor, close-on-exec, for the caller to close. OpError, ClosedError."""
+        """Return another close-on-exec descriptor, yours to close. OpError, ClosedError."""
         try:
             return self._fd.dup()
         except OSError as error:
@@ -235,127 +216,3 @@ class File(ABC):
     def __repr__(self) -> str:
         what = "closed" if self._fd.closed else str(self._fd.fileno())
         return f"<{type(self).__name__} {what}>"
-
-    def _no_position(self, op: str, offset: int = 0, n: int = 0) -> NoReturn:
-        if index(offset) < 0 or index(n) < 0:
-            raise ValueError("neither an offset nor a size is negative")
-        self.fileno()
-        raise OpError(op, NETWORK, errno=ESPIPE)
-
-
-class PipeFile(File):
-    """A File that waits in the poller."""
-
-    __slots__ = ()
-
-    _fd: PipeFD
-
-    def __init__(self, fd: PipeFD) -> None:
-        self._fd = fd
-
-    def read(self, n: int = 65536) -> bytes:
-        try:
-            return self._fd.read_bytes(n)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def readinto(self, buffer: Buffer) -> int:
-        try:
-            return self._fd.readinto(buffer)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def readv(self, buffers: Iterable[Buffer]) -> int:
-        try:
-            return self._fd.readv(buffers)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def write(self, data: Buffer) -> int:
-        try:
-            return self._fd.write(data)
-        except OSError as error:
-            raise failure("write", error) from error
-
-    def writev(self, buffers: Iterable[Buffer]) -> int:
-        try:
-            return self._fd.writev(buffers)
-        except OSError as error:
-            raise failure("write", error) from error
-
-
-class DiskFile(File):
-    """A File whose calls run on threads."""
-
-    __slots__ = ()
-
-    _fd: DiskFD
-
-    def __init__(self, fd: DiskFD) -> None:
-        self._fd = fd
-
-    def read(self, n: int = 65536) -> bytes:
-        if index(n) < 0:
-            raise ValueError("cannot read a negative number of bytes")
-        try:
-            return blocking(self._fd.read_now, n)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def readinto(self, buffer: Buffer) -> int:
-        try:
-            return blocking(self._fd.readinto_now, buffer)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def readv(self, buffers: Iterable[Buffer]) -> int:
-        try:
-            return blocking(self._readv_now, [memoryview(buffer) for buffer in buffers])
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def _readv_now(self, buffers: list[memoryview]) -> int:
-        total = 0
-        for buffer in buffers:
-            got = self._fd.readinto_now(buffer)
-            total += got
-            if got < buffer.nbytes:
-                break
-        return total
-
-    def write(self, data: Buffer) -> int:
-        try:
-            return blocking(self._fd.write_now, data)
-        except OSError as error:
-            raise failure("write", error) from error
-
-    def writev(self, buffers: Iterable[Buffer]) -> int:
-        return self.write(b"".join(buffers))
-
-    def pread(self, n: int, offset: int) -> bytes:
-        if index(offset) < 0 or index(n) < 0:
-            raise ValueError("neither an offset nor a size is negative")
-        try:
-            return blocking(self._fd.read_now, n, offset)
-        except OSError as error:
-            raise failure("read", error) from error
-
-    def pwrite(self, data: Buffer, offset: int) -> int:
-        if index(offset) < 0:
-            raise ValueError("an offset is not negative")
-        try:
-            return blocking(self._fd.write_now, data, offset)
-        except OSError as error:
-            raise failure("write", error) from error
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        try:
-            return self._fd.seek_now(offset, whence)
-        except OSError as error:
-            raise failure("seek", error) from error
-
-    def _set_limit(self, setter: Any, what: str, value: float | None) -> None:
-        self.fileno()
-        if value is not None:
-            reason = "file type does not support deadlines"
-            raise OpError("set", NETWORK, errno=EOPNOTSUPP, reason=reason)

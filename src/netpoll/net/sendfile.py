@@ -1,4 +1,4 @@
-"""Sending a file over a connection: by sendfile(2), or, where the kernel cannot, by reading and writing."""
+"""Sending a file over a connection: by sendfile(2), or by reading and writing."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _reader_from(file: Any, number: int, offset: int) -> Read:
 
 
 def _move(file: Any, number: int, position: int) -> None:
-    """Leave a file behind what was sent, as socket.sendfile does; what has no position is let be."""
+    """Leave a file behind what was sent, as socket.sendfile does, if it has a position."""
     with suppress(OSError, AttributeError):
         if isinstance(file, int):
             os.lseek(number, position, os.SEEK_SET)
