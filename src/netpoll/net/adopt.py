@@ -25,7 +25,7 @@ _T = TypeVar("_T", bound=Conn | Listener | PacketConn)
 _STREAM_PROTOCOLS = frozenset({socket.IPPROTO_TCP, sockopt.IPPROTO_MPTCP})
 # With these Linux lets users without privileges send echo requests (icmp(7)).
 _ECHO_PROTOCOLS = frozenset({socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6})
-_UNIX = {
+_UNIX: dict[int, str] = {
     SOCK_STREAM: "unix",
     SOCK_DGRAM: "unixgram",
     socket.SOCK_SEQPACKET: "unixpacket",
