@@ -11,6 +11,7 @@ from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.listen import ListenConfig, listen, listen_packet
 from netpoll.net.listener import Listener
 from netpoll.net.message import Message
+from netpoll.net.multicast import listen_multicast
 from netpoll.net.packet_conn import PacketConn
 from netpoll.net.pipe import PipeConn, pipe
 from netpoll.net.resolve import Resolver
@@ -50,6 +51,7 @@ __all__ = [
     "from_fd",
     "join_host_port",
     "listen",
+    "listen_multicast",
     "listen_packet",
     "pipe",
     "split_host_port",
