@@ -39,6 +39,8 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
+from netpoll.net.file import File
+from netpoll.net.file_kinds import open_fd
 
 __all__ = [
     "AddrError",
@@ -47,6 +49,7 @@ __all__ = [
     "DNSError",
     "DeadlineExceeded",
     "DeadlockError",
+    "File",
     "Goroutine",
     "GoroutineCancelled",
     "IncompleteReadError",
@@ -60,6 +63,7 @@ __all__ = [
     "gosched",
     "lowlevel",
     "net",
+    "open_fd",
     "run",
     "sleep",
 ]

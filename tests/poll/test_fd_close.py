@@ -21,8 +21,9 @@ from netpoll._poll.listen_fd import ListenFD
 from netpoll._poll.socket_fd import SocketFD
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
-from tests.kernel import Answer, answering, on, one_by_one, recorded
+from tests.kernel import Answer, answering, into, on, one_by_one, recorded
 from tests.poll.operations import ALL, CALLS, CONNECTS, READS, Blocked, Operation, name_of, raised
+from tests.poll.operations_file import splicing_to
 from tests.poll.operations_stream import accepting, reading_when_drained
 from tests.running import Outcome, in_run, on_thread, parked
 
@@ -269,6 +270,8 @@ def test_who_is_about_to_park_when_it_is_closed_does_not(blocked: Blocked) -> No
     with blocked() as (fd, operation):
         number = fd.fileno()
         calls = {name: on(number, closes) for name in CALLS}
+        if blocked == splicing_to:
+            calls["splice"] = into(number, closes)
         if blocked == reading_when_drained:  # which makes no call before it parks
             del calls["recv"]
             fd.close()

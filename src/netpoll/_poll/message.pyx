@@ -326,8 +326,8 @@ cpdef Py_ssize_t send_message(
 ) except -1:
     """Send bytes-like objects, gathered, with control data, to a raw sockaddr or the peer. Parks.
 
-    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all; on a stream all is
-    sent, or `bytes_written` of the exception tells how much.
+    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all; on a
+    stream all is sent, or `bytes_written` of the exception tells how much.
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """
     cdef Pieces pieces = Pieces(buffers)

@@ -6,7 +6,7 @@ from netpoll._runtime.netpoll cimport PD_NIL, PD_READY
 
 cdef class PacketFD(SocketFD):
     cdef public bint merges     # UDP_GRO: what is received may be several datagrams glued together
-    cdef bint no_segments       # UDP_SEGMENT was refused: datagrams are sent one by one from then on
+    cdef int cutting            # who cuts what is sent in segments; see segments.pyx
     cdef bytes sender           # raw sockaddr of the datagram received last
 
     cdef object receive_once(self, Py_ssize_t size, bint named)

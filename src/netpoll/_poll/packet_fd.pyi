@@ -14,7 +14,7 @@ class PacketFD(SocketFD):
         """
 
     def readinto(self, buffer: Buffer) -> int:
-        """Receive one datagram into a writable buffer; return how many bytes. Parks as read_bytes."""
+        """Receive one datagram into a writable buffer; return how many bytes it took. Parks."""
 
     def read_from(self, size: int) -> tuple[bytes, bytes]:
         """Receive one datagram, cut to `size` bytes, and the raw sockaddr of who sent it. Parks.
@@ -23,7 +23,7 @@ class PacketFD(SocketFD):
         """
 
     def readinto_from(self, buffer: Buffer) -> tuple[int, bytes]:
-        """Receive one datagram into a writable buffer; return its size there and who sent it. Parks."""
+        """Receive one datagram into a writable buffer; return its size and who sent it. Parks."""
 
     def write(self, data: Buffer) -> int:
         """Send a bytes-like object as one datagram to the connected peer; return its length. Parks.

@@ -50,7 +50,7 @@ cdef class PacketFD(SocketFD):
         return receive(self, size, False)
 
     def readinto(self, buffer):
-        """Receive one datagram into a writable buffer; return how many bytes. Parks as read_bytes."""
+        """Receive one datagram into a writable buffer; return how many bytes it took. Parks."""
         return receive_into(self, buffer, False)
 
     def read_from(self, Py_ssize_t size):
@@ -61,7 +61,7 @@ cdef class PacketFD(SocketFD):
         return receive(self, size, True)
 
     def readinto_from(self, buffer):
-        """Receive one datagram into a writable buffer; return its size there and who sent it. Parks."""
+        """Receive one datagram into a writable buffer; return its size and who sent it. Parks."""
         return receive_into(self, buffer, True)
 
     cdef object receive_once(self, Py_ssize_t size, bint named):

@@ -8,5 +8,5 @@ cdef class PacketConn(Endpoint):
 
     cdef object sender(self, bytes raw)
     cdef bytes target(self, object addr)
-    cdef int check_unconnected(self, object addr) except -1
+    cdef bytes unconnected_target(self, object addr)
     cdef int fail_to(self, object addr) except -1

@@ -43,7 +43,7 @@ class PacketConn(Endpoint):
         """
 
     def readinto_from(self, buffer: Buffer) -> tuple[int, Addr]:
-        """Receive one datagram into a writable buffer; return its size there and its sender. Parks."""
+        """Receive one datagram into a writable buffer; return its size and its sender. Parks."""
 
     def write(self, data: Buffer) -> int:
         """Send a bytes-like object as one datagram to the peer; return its length. Parks.
@@ -82,5 +82,24 @@ class PacketConn(Endpoint):
         Source: go1.27 net/udpsock.go (*UDPConn).WriteMsgUDP; sendmsg(2), cmsg(3)
         """
 
+    def read_batch(self, count: int = 64, size: int = 2048) -> list[tuple[bytes, Addr]]:
+        """Receive what is there, up to `count` datagrams with their senders; at least one. Parks.
+
+        Each is cut to `size` bytes. With set_gro there may be more: `count` is the number of
+        messages then, each of which may be several datagrams.
+        Source: recvmmsg(2)
+        """
+
+    def write_batch(self, messages: Iterable[tuple[Buffer, Addr | str | None]]) -> int:
+        """Send (data, addr) pairs, each as one datagram; return how many. Parks.
+
+        addr: as of write_to; None: to the peer. On an error `messages_written` of the exception
+        tells how many datagrams were sent before it.
+        Source: sendmmsg(2)
+        """
+
     def _encode(self, addr: Addr | str) -> bytes:
-        """Return the raw socket address to send to; what a str stands for is the subclass's to say."""
+        """Return the raw socket address to send to; the subclass says what a str stands for."""
+
+    def _target(self, addr: Addr | str) -> bytes:
+        """Return the raw socket address of what write_to may be called with."""

@@ -95,7 +95,7 @@ cdef class PacketConn(Endpoint):
         return got[0], self.sender(<bytes>got[1])
 
     def readinto_from(self, buffer):
-        """Receive one datagram into a writable buffer; return its size there and its sender. Parks."""
+        """Receive one datagram into a writable buffer; return its size and its sender. Parks."""
         cdef PyObject *pair = NULL if self._fd is None else receive_into_quietly(<PacketFD>self._fd, buffer, True)
         if pair == NULL:
             self.fail("read")
@@ -125,8 +125,7 @@ cdef class PacketConn(Endpoint):
         """
         cdef bytes raw
         cdef Py_ssize_t written = -1
-        self.check_unconnected(addr)
-        raw = self.target(addr)
+        raw = self.unconnected_target(addr)
         written = write_quietly(<PacketFD>self._fd, data, raw)
         if written < 0:
             self.fail_to(addr)
@@ -158,23 +157,61 @@ cdef class PacketConn(Endpoint):
         if PyObject_CheckBuffer(buffers) or isinstance(buffers, str):
             raise TypeError("sendmsg() wants several bytes-like objects; one alone is for write()")
         if addr is not None:
-            self.check_unconnected(addr)
-            raw = self.target(addr)
+            raw = self.unconnected_target(addr)
         try:
             return send_message(self._fd, buffers, control, flags, raw)
         except OSError as error:
             source = self.remote_addr if addr is None else addr
             raise wrap_error("write", self._network, self.local_addr, source, error) from error
 
+    # -- batches
+
+    def read_batch(self, count=64, size=2048):
+        """Receive what is there, up to `count` datagrams with their senders; at least one. Parks.
+
+        Each is cut to `size` bytes. With set_gro there may be more: `count` is the number of
+        messages then, each of which may be several datagrams.
+        Source: recvmmsg(2)
+        """
+        from netpoll._poll.batch import receive_batch
+        try:
+            batch = receive_batch(self._fd, count, size)
+        except OSError as error:
+            raise self.failed("read", error) from error
+        return [(data, self.sender(raw)) for data, raw, _ in batch]
+
+    def write_batch(self, messages):
+        """Send (data, addr) pairs, each as one datagram; return how many. Parks.
+
+        addr: as of write_to; None: to the peer. On an error `messages_written` of the exception
+        tells how many datagrams were sent before it.
+        Source: sendmmsg(2)
+        """
+        from netpoll._poll.batch import send_batch
+        cdef list letters = []
+        for data, addr in messages:
+            letters.append((data, None if addr is None else self.unconnected_target(addr)))
+        try:
+            return send_batch(self._fd, letters)
+        except OSError as error:
+            failed = self.failed("write", error)
+            failed.messages_written = error.messages_written
+            raise failed from error
+
     # -- addresses
 
     def _encode(self, addr):
-        """Return the raw socket address to send to; what a str stands for is the subclass's to say."""
+        """Return the raw socket address to send to; the subclass says what a str stands for."""
         if not isinstance(addr, Addr):
             raise TypeError(f"the address to send to is an Addr, not {addr!r}")
         return encode(addr)
 
+    def _target(self, addr):
+        """Return the raw socket address of what write_to may be called with."""
+        return self.unconnected_target(addr)
+
     cdef object sender(self, bytes raw):
+        """Return the address that a raw one is."""
         addr = self.senders.get(raw)
         if addr is None:
             addr = decode(self._network, raw)
@@ -186,6 +223,7 @@ cdef class PacketConn(Endpoint):
         return addr
 
     cdef bytes target(self, object addr):
+        """Return the raw socket address of an Addr or its text."""
         # An id is hashed faster than an address; the entry keeps it from becoming another's.
         key = addr if type(addr) is str else id(addr)
         cdef tuple known = self.targets.get(key)
@@ -199,11 +237,12 @@ cdef class PacketConn(Endpoint):
             self.targets[key] = (addr, raw)
         return raw
 
-    cdef int check_unconnected(self, object addr) except -1:
+    cdef bytes unconnected_target(self, object addr):
+        """Return the same, if this end has no peer."""
         if self._fd is None:
             self.fail("write")
         if self.remote is None:
-            return 0
+            return self.target(addr)
         if isinstance(addr, Addr):
             target = addr
         else:

@@ -6,12 +6,12 @@ Source: go1.27 net/unixsock.go, net/unixsock_posix.go; unix(7)
 from __future__ import annotations
 
 from socket import SOCK_STREAM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from netpoll._poll.listen_fd import ListenFD
 from netpoll._poll.message import receive_message, send_message
 from netpoll._poll.stream_fd import StreamFD
-from netpoll.net import descriptors
+from netpoll.net import adopt, descriptors
 from netpoll.net.addr import UnixAddr, decode
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.conn import Conn
@@ -47,6 +47,11 @@ class UnixConn(Conn, UnixEnd):
         """Take over a descriptor, and the file that it was bound to."""
         super().__init__(fd, network, local, remote)
         self._path = path
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, UnixConn, fileno)
 
     if TYPE_CHECKING:  # at run time these are Endpoint's
 
@@ -124,6 +129,11 @@ class UnixListener(StreamListener[UnixConn, UnixAddr]):
         # A connection has the listener's name: one system call less for each.
         super().__init__(fd, network, shared=True)
         self._path = path or BoundPath(self.local_addr.name, wanted=False)
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, UnixListener, fileno)
 
     def close(self) -> None:
         """Listen no longer: who waits in accept gets ClosedError, peers in the queue a reset.

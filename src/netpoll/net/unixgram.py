@@ -5,11 +5,11 @@ Source: go1.27 net/unixsock.go, net/unixsock_posix.go; unix(7)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from netpoll._poll.packet_fd import PacketFD
 from netpoll.errors import AddrError
-from netpoll.net import descriptors
+from netpoll.net import adopt, descriptors
 from netpoll.net.addr import Addr, UnixAddr, encode
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.packet_conn import PacketConn
@@ -43,6 +43,11 @@ class UnixDatagramConn(PacketConn, UnixEnd):
         """Take over a descriptor, and the file that it was bound to."""
         super().__init__(fd, network, local, remote)
         self._path = path
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, UnixDatagramConn, fileno)
 
     if TYPE_CHECKING:  # at run time these are PacketConn's
 
