@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from netpoll import ClosedError, OpError, blocking
-from netpoll.net import Credentials, UnixConn, unix_socket
+from netpoll import ClosedError, OpError, blocking, net
+from netpoll.net import Credentials, UnixConn
 from tests.kernel import answering
 from tests.net.unix_ends import NETWORKS, STREAMS, connected, datagrams, listen, pair
 from tests.program import PATIENCE
@@ -55,8 +55,8 @@ def test_it_is_the_process_that_dialled(network: str) -> None:
 
 @in_run
 def test_of_datagrams_that_were_not_made_as_a_pair_nobody_is_known() -> None:
-    with unix_socket.listen_packet("unixgram", "") as far:
-        with unix_socket.connect("unixgram", far.local_addr) as near:
+    with net.listen_packet("unixgram", "") as far:
+        with net.dial("unixgram", far.local_addr) as near:
             for end in (near, far):
                 with pytest.raises(OpError, match=r"^get unixgram .*no credentials") as caught:
                     end.peer_credentials()

@@ -20,7 +20,7 @@ from netpoll import (
     go,
     net,
 )
-from netpoll.net import Control, UnixAddr, UnixDatagramConn, unix_socket
+from netpoll.net import Control, UnixAddr, UnixDatagramConn
 from netpoll.net.control import RawSocket
 from tests.kernel import recorded
 from tests.net.unix_ends import datagrams
@@ -28,13 +28,13 @@ from tests.running import in_run, parked
 
 
 def listen(address: str | net.Addr = "", control: Control | None = None) -> UnixDatagramConn:
-    return unix_socket.listen_packet("unixgram", address, control)
+    return net.listen_packet("unixgram", address, control=control)
 
 
 def dial(
     address: str | net.Addr, local: str | net.Addr | None = None, control: Control | None = None
 ) -> UnixDatagramConn:
-    return unix_socket.connect("unixgram", address, local, control)
+    return net.dial("unixgram", address, local_addr=local, control=control)
 
 
 def addr(name: str) -> UnixAddr:
@@ -132,9 +132,9 @@ def test_what_is_no_address_is_refused(tmp_path: Path) -> None:
         dial("")
     with pytest.raises(AddrError, match=r"unexpected address type$"):
         listen(net.UDPAddr("127.0.0.1", 1))
-    for network in ("unix", "unixpacket", "udp", "tcp", ""):
+    for network in ("unix", "unixpacket", "tcp", ""):
         with pytest.raises(UnknownNetworkError, match=rf"^unknown network {network}$"):
-            unix_socket.listen_packet(network, f"{tmp_path}/x")
+            net.listen_packet(network, f"{tmp_path}/x")
     with listen() as conn:
         for wrong in ("", UnixAddr("")):
             with pytest.raises(AddrError, match=r"^missing address$"):

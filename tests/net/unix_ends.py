@@ -3,11 +3,10 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from netpoll import net
 from netpoll._poll.packet_fd import PacketFD
-from netpoll.net import Control, UnixConn, UnixDatagramConn, UnixListener, unix_socket
+from netpoll.net import UnixConn, UnixDatagramConn, UnixListener
 
 End = UnixConn | UnixDatagramConn
 
@@ -17,20 +16,14 @@ STREAMS = ("unix", "unixpacket")
 NETWORKS = (*STREAMS, "unixgram")
 
 
-@dataclass(frozen=True)
-class Config:
-    """What a ListenConfig says of Unix sockets."""
-
-    backlog: int | None = None
-    control: Control | None = None
-
-
-def listen(network: str, address: str | net.Addr, **options: object) -> UnixListener:
-    return unix_socket.listen(network, address, Config(**options))  # type: ignore[arg-type]
+def listen(network: str, address: str | net.Addr, *, backlog: int | None = None) -> UnixListener:
+    listener = net.listen(network, address, backlog=backlog)
+    assert isinstance(listener, UnixListener)
+    return listener
 
 
 def dial(network: str, address: str | net.Addr) -> UnixConn:
-    conn = unix_socket.connect(network, address)
+    conn = net.dial(network, address)
     assert isinstance(conn, UnixConn)
     return conn
 
