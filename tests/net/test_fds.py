@@ -113,6 +113,18 @@ def test_as_many_as_a_message_may_carry(network: str) -> None:
         assert caught.value.errno == errno.EINVAL
 
 
+@in_run
+def test_numbers_are_taken_from_whatever_yields_them() -> None:
+    with connected() as (near, far), pipe() as (reader, writer):
+        ways = (iter([reader, writer]), (reader, writer), bytes([reader, writer]))
+        for fds in ways:
+            near.send_fds(b"x", fds)
+            received = far.recv_fds(1, 2)[1]
+            assert len(received) == 2
+            assert is_same(received[1], writer)
+            close_all(received)
+
+
 @each_network
 @in_run
 def test_no_descriptors_are_plain_data(network: str) -> None:

@@ -3,6 +3,8 @@
 import errno
 import os
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -18,7 +20,7 @@ from netpoll import (
     go,
     net,
 )
-from netpoll.net import UnixAddr, UnixConn, UnixListener
+from netpoll.net import UnixAddr, UnixConn, UnixListener, unix_socket
 from netpoll.net.control import RawSocket
 from tests.kernel import answering, recorded
 from tests.net.unix_ends import STREAMS, connected, full, listen, raw_name
@@ -219,6 +221,31 @@ def test_the_file_of_a_socket_that_cannot_listen_is_removed(tmp_path: Path) -> N
     assert not name.exists()
 
 
+@pytest.mark.parametrize("call", ["socket", "bind", "listen", "connect", "getsockname"])
+@in_run
+def test_whatever_fails_nothing_is_left(call: str, tmp_path: Path) -> None:
+    mine, name = tmp_path / "mine", tmp_path / "name"
+    before = sockets()
+    with listen("unix", "") as stream, net.listen_packet("unixgram", "") as packets:
+        ways: list[Callable[[], object]] = [
+            lambda: net.dial("unix", stream.local_addr, local_addr=str(mine)),
+            lambda: net.dial("unixgram", packets.local_addr, local_addr=str(mine)),
+            lambda: net.listen("unixpacket", str(name)),
+            lambda: net.listen_packet("unixgram", str(name)),
+        ]
+        failed = 0
+        with answering(**{call: lambda *_: -errno.ENOBUFS}):
+            for way in ways:
+                with suppress(OpError):
+                    made = way()
+                    made.close()  # type: ignore[attr-defined]
+                    continue
+                failed += 1
+        assert failed == {"listen": 1, "connect": 2}.get(call, 4)
+        assert list(tmp_path.iterdir()) == []
+        assert sockets() == before + 2
+
+
 # ---- options
 
 
@@ -297,15 +324,33 @@ def test_a_dial_waits_for_room_in_the_queue(network: str) -> None:
 
 
 @in_run
-def test_a_dial_asks_again_ever_more_rarely() -> None:
+def test_a_dial_asks_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pauses = 1000.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        pauses.append(round(1000 * seconds))
+        now += seconds
+
     with full() as (listener, _), recorded("connect") as calls:
-        began = monotonic()
+        monkeypatch.setattr(unix_socket, "sleep", sleep)
+        monkeypatch.setattr(unix_socket, "monotonic", lambda: now)
         with pytest.raises(DeadlineExceeded) as caught:
-            net.dial("unix", listener.local_addr, deadline=began + 0.2)
-        assert monotonic() >= began + 0.2
-        # 1, 2, 4 ... 32, 50, 50 ms; fewer if the machine is busy
-        assert 2 <= len(calls.made) <= 10
-        assert str(caught.value) == f"dial unix {listener.local_addr}: i/o timeout"
+            unix_socket.connect("unix", listener.local_addr, None, None, now + 0.2)
+    assert pauses == [1, 2, 4, 8, 16, 32, 50, 50, 37]  # the last to the very end
+    assert len(calls.made) == len(pauses)
+    assert str(caught.value) == f"dial unix {listener.local_addr}: i/o timeout"
+
+
+@in_run
+def test_a_dial_that_waits_for_room_has_a_limit() -> None:
+    with full() as (listener, _):
+        began = monotonic()
+        with pytest.raises(DeadlineExceeded):
+            net.dial("unix", listener.local_addr, timeout=0.05)
+        with pytest.raises(DeadlineExceeded):
+            net.dial("unix", listener.local_addr, deadline=began + 0.1)
+        assert began + 0.1 <= monotonic() < began + 5
 
 
 @in_run

@@ -237,6 +237,18 @@ def test_what_is_no_socket_is_left(put: Callable[[Path], None], path: Path) -> N
 
 
 @in_run
+def test_what_is_no_socket_does_not_become_the_file_of_one_taken_over(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        sock.listen()
+        path.unlink()
+        path.touch()
+        with UnixListener.from_fd(os.dup(sock.fileno())) as listener:
+            listener.set_unlink_on_close(True)
+    assert path.exists()
+
+
+@in_run
 def test_a_file_that_is_gone_is_no_matter(path: Path) -> None:
     with listen("unix", str(path)):
         path.unlink()

@@ -7,7 +7,6 @@ import os
 from array import array
 from collections.abc import Iterable
 from contextlib import suppress
-from operator import index
 from socket import CMSG_SPACE, MSG_CTRUNC, SCM_RIGHTS, SOL_SOCKET
 
 from netpoll._poll.message import receive_message
@@ -38,7 +37,6 @@ def receive(
 
     If there were more descriptors those that came are closed, and None stands for them.
     """
-    most = index(most)
     if most < 0:
         raise ValueError("cannot receive a negative number of descriptors")
     room = CMSG_SPACE(min(most, _MOST) * _SIZE) + _CREDENTIALS
