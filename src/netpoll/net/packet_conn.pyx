@@ -195,7 +195,7 @@ cdef class PacketConn(Endpoint):
             return send_batch(self._fd, letters)
         except OSError as error:
             failed = self.failed("write", error)
-            failed.messages_written = error.messages_written
+            failed.messages_written = getattr(error, "messages_written", 0)
             raise failed from error
 
     # -- addresses
