@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from netpoll._poll.packet_fd import PacketFD
 from netpoll.net import UDPAddr, UDPConn, udp_socket
 from tests.program import PATIENCE
-from tests.tcp import HOST
+from tests.tcp import HOST as HOST
 
 
 def bound() -> socket.socket:

@@ -136,7 +136,7 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
     """Receive 1 to `count` datagrams: [(data, raw sockaddr, flags), ...]. Parks.
 
     Each is cut to `size` bytes; the flags have MSG_TRUNC then. With `fd.merges` there may be more:
-    `count` messages, each of which is as many datagrams as the kernel has glued.
+    `count` messages, each of which is as many datagrams as the kernel has glued together.
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """
     cdef int64_t until
@@ -236,8 +236,8 @@ cdef class Letters:
 cpdef Py_ssize_t send_batch(PacketFD fd, list messages) except -1:
     """Send [(data, raw sockaddr or None), ...], each as one datagram; return how many. Parks.
 
-    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `messages_written` (0 if it is missing)
-    and `bytes_written`.
+    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written` and, unless it ended
+    in line, `messages_written`.
     """
     cdef Letters letters = Letters(len(messages))
     cdef int64_t until

@@ -10,9 +10,9 @@ cimport cython
 from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
+from libc.errno cimport EISCONN
 
 import os
-from errno import EISCONN
 
 from netpoll._poll.message cimport receive_message, send_message
 from netpoll._poll.packet_fd cimport PacketFD, receive, receive_into, write
