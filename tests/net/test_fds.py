@@ -254,6 +254,23 @@ def test_credentials_leave_room_for_descriptors(network: str, came: int) -> None
 
 
 @in_run
+def test_a_descriptor_of_the_senders_process_is_not_left_open() -> None:
+    with connected() as (near, far), pipe() as (reader, _):
+        try:
+            far.setsockopt(socket.SOL_SOCKET, 76, 1)  # SO_PASSPIDFD, of Linux 6.5
+        except OpError:
+            pytest.skip("this kernel gives no descriptor of the sender's process")
+        before = open_descriptors()
+        for number in range(4):
+            near.send_fds(b"x", [reader] * number)
+            try:
+                close_all(far.recv_fds(100, 2)[1])
+            except OpError:
+                assert number == 3
+            assert open_descriptors() == before
+
+
+@in_run
 def test_control_data_that_is_cut_brings_no_descriptors() -> None:
     with connected() as (near, far), pipe() as (reader, _):
         before = open_descriptors()

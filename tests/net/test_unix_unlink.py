@@ -114,6 +114,16 @@ def test_an_accepted_connection_may_remove_the_file_of_its_name(path: Path) -> N
 
 
 @in_run
+def test_a_connection_that_is_closed_removes_nothing_more(path: Path) -> None:
+    with listen("unix", str(path)) as listener:
+        with net.dial("unix", str(path)), listener.accept() as far:
+            pass
+        far.set_unlink_on_close(True)
+        far.close()
+        assert path.is_socket()
+
+
+@in_run
 def test_a_name_without_a_file_removes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

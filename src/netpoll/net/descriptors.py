@@ -18,6 +18,7 @@ Control = list[tuple[int, int, bytes]]
 
 _SIZE = array("i").itemsize
 _MOST = 253  # of one message: SCM_MAX_FD
+_SCM_PIDFD = 4  # a descriptor of the sender's process (Linux 6.5), which nobody asks for here
 _CREDENTIALS = CMSG_SPACE(12)  # come before the descriptors, if the socket is to get them
 
 
@@ -43,25 +44,26 @@ def receive(
     data, parts, flags, sender = receive_message(fd, size, room)
     fds = None
     try:
-        found = _numbers(parts)
+        found = _numbers(parts, SCM_RIGHTS)
         addr = UnixAddr(unpack_unix(sender), network)
         if not flags & MSG_CTRUNC and len(found) <= most:
             fds = found
     finally:
+        _close(_numbers(parts, _SCM_PIDFD))
         if fds is None:
-            _close(parts)
+            _close(_numbers(parts, SCM_RIGHTS))
     return data, fds, flags, addr
 
 
-def _numbers(parts: Control) -> list[int]:
+def _numbers(parts: Control, wanted: int) -> list[int]:
     numbers = array("i")
     for level, kind, data in parts:
-        if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
+        if (level, kind) == (SOL_SOCKET, wanted):
             numbers.frombytes(data)
     return numbers.tolist()
 
 
-def _close(parts: Control) -> None:
-    for fd in _numbers(parts):
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
         with suppress(OSError):
             os.close(fd)
