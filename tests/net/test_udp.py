@@ -84,7 +84,9 @@ def test_a_message_tells_what_it_had_no_room_for() -> None:
 @in_run
 def test_batches_go_out_and_come_in() -> None:
     with udp.listen() as here, udp.listen() as there:
-        letters = [(bytes([n]), there.local_addr if n % 2 else str(there.local_addr)) for n in range(9)]
+        letters = [
+            (bytes([n]), there.local_addr if n % 2 else str(there.local_addr)) for n in range(9)
+        ]
         assert here.write_batch(letters) == 9
         assert there.read_batch(4) == [(bytes([n]), here.local_addr) for n in range(4)]
         assert [data for data, _ in there.read_batch()] == [bytes([n]) for n in range(4, 9)]
@@ -332,7 +334,9 @@ def test_however_many_peers_there_are_each_is_known_by_its_address() -> None:
         with answering(
             recvfrom=on(
                 here.fileno(),
-                one_by_one(*[(b"x", raw_target(2, UDPAddr("10.0.0.1", n + 1))) for n in range(peers)]),
+                one_by_one(
+                    *[(b"x", raw_target(2, UDPAddr("10.0.0.1", n + 1))) for n in range(peers)]
+                ),
             )
         ):
             senders = [here.read_from()[1] for _ in range(peers)]
