@@ -55,9 +55,10 @@ def activated(*, unset: bool = True) -> list[tuple[str, Listener | PacketConn | 
     if _number("LISTEN_PID", values["LISTEN_PID"]) != os.getpid():
         return []
     count = _number("LISTEN_FDS", values["LISTEN_FDS"])
-    names = _names(values["LISTEN_FDNAMES"], count)
-    # All are looked at before one is taken.
+    # All are looked at before one is taken; a number beyond reason ends at the first that is not
+    # open, before there are as many names.
     found = [_look(_FIRST + index, values["LISTEN_FDS"]) for index in range(count)]
+    names = _names(values["LISTEN_FDNAMES"], count)
     with ExitStack() as taken:
         result = [
             (name, taken.enter_context(_take(_FIRST + index, what)))
