@@ -21,7 +21,7 @@ from tests.program import PATIENCE
 DEVICE = "cable"
 """The name of the interface that each host has besides lo."""
 
-NOBODY = "10.77.0.99", "fd77::99", "fd77::9a", "fd77::9b"
+NOBODY = "10.77.0.99", *(f"fd77::9{number}" for number in range(10))
 """Addresses on the cable that nobody has: what is sent there is lost, and nothing comes back."""
 
 
