@@ -211,18 +211,22 @@ def test_a_class_takes_only_what_is_of_it() -> None:
             continue
         number, far = make()
         with far:
-            others = {net.TCPConn, net.TCPListener, net.UDPConn, net.UnixConn, net.UnixListener}
+            others: set[Any] = {
+                net.TCPConn,
+                net.TCPListener,
+                net.UDPConn,
+                net.UnixConn,
+                net.UnixListener,
+            }
             for other in (others | {net.UnixDatagramConn}) - {cls}:
                 with pytest.raises(TypeError, match=f"is a {cls.__name__}, no {other.__name__}$"):
                     other.from_fd(number)
             with cls.from_fd(number) as conn:
                 assert type(conn) is cls
 
-            class Own(cls):  # type: ignore[misc]
-                __slots__ = ()
-
-            with Own.from_fd(conn_again(far)) as conn:
-                assert type(conn) is Own
+            own = type("Own", (cls,), {"__slots__": ()})
+            with own.from_fd(conn_again(far)) as conn:  # type: ignore[attr-defined]
+                assert type(conn) is own
 
 
 def conn_again(far: socket.socket) -> int:
@@ -358,7 +362,7 @@ def test_a_protocol_that_there_is_not_is_refused() -> None:
     try:
         sctp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)
     except OSError:
-        sctp = None  # type: ignore[assignment]
+        sctp = None
 
     def answer(_fd: int, _level: int, name: int, *_: object) -> int | None:
         return -errno.EPROTONOSUPPORT if name == socket.SO_PROTOCOL else None

@@ -60,10 +60,11 @@ def activated(*, unset: bool = True) -> list[tuple[str, Listener | PacketConn | 
     found = [_look(_FIRST + index, values["LISTEN_FDS"]) for index in range(count)]
     names = _names(values["LISTEN_FDNAMES"], count)
     with ExitStack() as taken:
-        result = [
-            (name, taken.enter_context(_take(_FIRST + index, what)))
-            for index, (name, what) in enumerate(zip(names, found, strict=True))
-        ]
+        result = []
+        for index, (name, what) in enumerate(zip(names, found, strict=True)):
+            one = _take(_FIRST + index, what)
+            taken.callback(one.close)
+            result.append((name, one))
         taken.pop_all()
     return result
 
