@@ -194,6 +194,8 @@ class DiskFile(File):
             return self._fd.seek_now(offset, whence)
         except OSError as error:
             raise failure("seek", error) from error
+        except OverflowError:
+            raise ValueError("no file has such a position") from None
 
     def _check_limit(self, value: float | None) -> None:
         self.fileno()
