@@ -171,7 +171,7 @@ def test_copying_within_the_kernel(fd: DiskFD) -> None:
         try:
             assert other.copy_now(fd, 5) == 5
         except OSError as error:
-            assert error.errno == errno.EXDEV  # noqa: PT017 - between file systems, before Linux 5.3
+            assert error.errno == errno.EXDEV
         else:
             assert other.read_now(10, 0) == b"23456"
             assert fd.seek_now(0, os.SEEK_CUR) == 7
