@@ -1,5 +1,6 @@
 """Networks: listen, dial, and what they give."""
 
+from netpoll.net.activation import activated
 from netpoll.net.addr import Addr, InternetAddr, PipeAddr, TCPAddr, UDPAddr, UnixAddr
 from netpoll.net.adopt import from_fd
 from netpoll.net.conn import Conn
@@ -46,6 +47,7 @@ __all__ = [
     "UnixConn",
     "UnixDatagramConn",
     "UnixListener",
+    "activated",
     "copy",
     "dial",
     "from_fd",

@@ -214,5 +214,5 @@ class File(ABC):
         raise TypeError("a File cannot be copied or pickled")
 
     def __repr__(self) -> str:
-        what = "closed" if self._fd.closed else str(self._fd.fileno())
-        return f"<{type(self).__name__} {what}>"
+        # Not fileno(), which may raise.
+        return repr(self._fd).replace(type(self._fd).__name__, type(self).__name__)
