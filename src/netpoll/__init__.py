@@ -46,6 +46,11 @@ from netpoll.errors import (
 
 if typing.TYPE_CHECKING:
     from netpoll import bufio
+    from netpoll.net.file import File
+    from netpoll.net.file_kinds import open_fd
+
+# What not every program needs is imported when it is asked for.
+_LATER = {"File": "net.file", "open_fd": "net.file_kinds"}
 
 __all__ = [
     "AddrError",
@@ -54,6 +59,7 @@ __all__ = [
     "DNSError",
     "DeadlineExceeded",
     "DeadlockError",
+    "File",
     "Goroutine",
     "GoroutineCancelled",
     "IncompleteReadError",
@@ -68,12 +74,16 @@ __all__ = [
     "gosched",
     "lowlevel",
     "net",
+    "open_fd",
     "run",
     "sleep",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name == "bufio":  # which not every program needs: imported when it is asked for
+    if name == "bufio":
         return importlib.import_module("netpoll.bufio")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"netpoll.{_LATER[name]}"), name)
+    return value

@@ -10,9 +10,9 @@ cimport cython
 from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
+from libc.errno cimport EISCONN
 
 import os
-from errno import EISCONN
 
 from netpoll._poll.message cimport receive_message, send_message
 from netpoll._poll.packet_fd cimport PacketFD, receive, receive_into, write
@@ -195,7 +195,7 @@ cdef class PacketConn(Endpoint):
             return send_batch(self._fd, letters)
         except OSError as error:
             failed = self.failed("write", error)
-            failed.messages_written = error.messages_written
+            failed.messages_written = getattr(error, "messages_written", 0)
             raise failed from error
 
     # -- addresses
