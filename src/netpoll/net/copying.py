@@ -18,6 +18,7 @@ import os
 import stat
 from contextlib import suppress
 from errno import EACCES, EBADF, EINVAL, EIO, ENOSYS, EOPNOTSUPP, EPERM, EXDEV
+from types import MethodDescriptorType
 from typing import Any
 
 from netpoll._poll.sendfile import sendfile as send_from
@@ -85,7 +86,8 @@ def _by_kernel(dst: Any, src: Any, limit: int) -> Outcome:
 def _stream(end: Any, method: str) -> StreamFD | None:
     """Return the descriptor of what is read and written as it is; None for everything else."""
     if isinstance(end, Conn):
-        as_it_is = getattr(type(end), method) is getattr(Conn, method)
+        # That of Conn is compiled, and so are the ones that own_methods() makes of it.
+        as_it_is = isinstance(getattr(type(end), method), MethodDescriptorType)
     else:
         as_it_is = type(end) is PipeFile
     if not as_it_is:
