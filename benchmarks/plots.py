@@ -110,6 +110,9 @@ def _connections(results: Results, place: Path) -> Path | None:
         if points:
             _line(axis, points, contender.name, contender.label)
     axis.set_xscale("log")
+    counts = [cell.number("conns") for cell in cells]
+    axis.set_xticks(counts, [f"{count:,}" for count in counts])
+    axis.minorticks_off()
     axis.set_ylim(bottom=0)
     axis.set_xlabel("connections")
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

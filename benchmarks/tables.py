@@ -54,14 +54,13 @@ def goals(results: Results) -> Table:
 
 
 def hindrances(results: Results) -> list[str]:
-    """Return what holds the figures that are not as good as was aimed at."""
-    return [
-        f"{target.text}: {target.held}"
-        for target in TARGETS
-        if target.held
-        and (value := target.reached(results)) is not None
-        and not target.is_good(value)
-    ]
+    """Return what holds the figures that are not as good as was aimed at, each reason once."""
+    held: dict[str, list[str]] = {}
+    for target in TARGETS:
+        value = target.reached(results)
+        if target.held and value is not None and not target.is_good(value):
+            held.setdefault(target.held, []).append(target.text)
+    return [f"{'; '.join(figures)}: {reason}" for reason, figures in held.items()]
 
 
 def number(value: float | None, digits: int) -> str:

@@ -56,9 +56,20 @@ def test_goals_say_what_was_reached_and_what_was_not(found: Results) -> None:
 
 
 def test_the_page_says_what_holds_a_figure_that_is_not_at_its_aim(found: Results) -> None:
-    (line,) = tables.hindrances(found)
-    assert line.startswith("echo 64 B, 50 connections: CPU per request / limit: ")
-    assert f"- {line}" in page.text(found)
+    first, second = tables.hindrances(found)
+    assert first.startswith("echo 64 B, 50 connections: CPU per request / limit: ")
+    assert second.startswith("echo 64 B, 50 connections: CPU per request / go: ")
+    assert f"- {first}\n- {second}" in page.text(found)
+
+
+def test_what_holds_several_figures_is_said_once(found: Results) -> None:
+    for name, cpu in (("limit", 1.0), ("netpoll", 1.4)):
+        found.records.append(record(name, cpu, cell=MANY))
+    first, _ = tables.hindrances(found)
+    assert first.startswith(
+        "echo 64 B, 50 connections: CPU per request / limit;"
+        " echo 64 B, 1,000 connections: CPU per request / limit: "
+    )
 
 
 def test_the_page_names_who_is_ahead_of_netpoll(found: Results) -> None:
