@@ -45,7 +45,6 @@ cpdef Py_ssize_t send_segments(PacketFD fd, object data, Py_ssize_t size, bytes 
     """Send a bytes-like object in datagrams of `size` bytes, the last of what is left. Parks.
 
     Return its length. If it is empty nothing is sent.
-
     OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`.
     """
     cdef Py_buffer view
