@@ -277,6 +277,17 @@ def test_the_number_is_free_when_it_is_closed() -> None:
             reader.join()
 
 
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_connection_that_was_never_made_says_so(
+    operation: Callable[[net.UDPConn], object],
+) -> None:
+    empty = net.UDPConn.__new__(net.UDPConn)
+    with pytest.raises(AttributeError, match="never initialised"):
+        operation(empty)
+    with pytest.raises(AttributeError, match="never initialised"):
+        empty.write_to(b"x", UDPAddr("127.0.0.1", 1))
+
+
 # ---- options ---------------------------------------------------------------------------------
 
 
