@@ -142,6 +142,23 @@ def test_where_datagrams_may_come_merged_a_plain_read_is_refused_before_it_takes
         assert fd.read_bytes(1) == b"x"
 
 
+@in_run
+def test_an_edge_of_data_that_was_read_makes_nobody_ask_again() -> None:
+    with udp.end() as (fd, peer):
+        first = parked(go(fd.read_bytes, 10))
+        peer.send(b"1")
+        assert first.join() == b"1"
+        peer.send(b"2")
+        netpoll.sleep(0.0001)  # who has nothing else to do looks at the network: the edge is noted
+        assert fd.read_bytes(10) == b"2"
+        with recorded("recv") as calls:
+            second = parked(go(fd.read_bytes, 10))
+            gosched()
+            assert len(calls.made) == 1
+        peer.send(b"3")
+        assert second.join() == b"3"
+
+
 # ---- what the network reports ----------------------------------------------------------------
 
 
