@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -25,7 +26,7 @@ from netpoll import (
 )
 from netpoll._runtime.permits import await_call
 from netpoll.net import TCPAddr, race
-from netpoll.net.connect import Connector
+from netpoll.net.connect import connect
 from netpoll.net.targets import Target, interleaved, targets
 from tests.kernel import answering, one_by_one
 from tests.net.ends import EVERY_MOMENT, events_come_in, read_all, serving, silent, turns
@@ -80,9 +81,8 @@ TWO = resolver("127.0.0.1", "127.0.0.2")
 def racing(addresses: list[str], delay: float, **options: Any) -> net.TCPConn:
     """Dial these addresses without a look-up, which would take the first turns for itself."""
     several = targets(socket.AF_UNSPEC, None, [TCPAddr(ip, 9) for ip in addresses])
-    wanted: dict[str, Any] = {"no_delay": True, "fast_open": False, "mptcp": False, "control": None}
-    wanted |= {"network": "tcp", "keep_alive": net.KeepAlive(), **options}
-    return race.race(Connector(**wanted).connect, several, delay, None)
+    attempt = partial(connect, net.Dialer(**options), "tcp")
+    return race.race(attempt, several, delay, None)
 
 
 def never_answering(*_: Any) -> int:
