@@ -524,7 +524,7 @@ def test_a_race_on_each_of_several_threads() -> None:
             with net.dial("tcp", address, resolver=TWO, fallback_delay=0) as conn:
                 return conn.remote_addr.port
 
-        calls = [go(blocking, run, dial) for _ in range(8)]
+        calls = [go(lambda: blocking(run, dial)) for _ in range(8)]
         assert {call.join() for call in calls} == {int(address.rpartition(":")[2])}
 
 
