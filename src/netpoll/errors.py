@@ -153,6 +153,7 @@ class DNSError(OSError):
     is_not_found: there is no such name.
     is_timeout: no answer came in time.
     is_temporary: another try may succeed, as after each timeout.
+    records: what of an answer is valid, if it was refused for the rest.
     Source: go1.27 net/net.go DNSError
     """
 
@@ -165,6 +166,7 @@ class DNSError(OSError):
         is_not_found: bool = False,
         is_timeout: bool = False,
         is_temporary: bool = False,
+        records: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -173,6 +175,7 @@ class DNSError(OSError):
         self.is_not_found = is_not_found
         self.is_timeout = is_timeout
         self.is_temporary = is_temporary or is_timeout
+        self.records = records
 
     @property
     def timeout(self) -> bool:

@@ -1,8 +1,9 @@
 """Every operation of a descriptor that parks, on a descriptor where it does.
 
 Each file operations_*.py beside this one adds those of its own kind of descriptor, in lists of
-these names, any of which it may leave out: READS and WRITES of data, ACCEPTS, CONNECTS. What stands
-in one is held to all that a descriptor promises of deadlines, close, cancellation and lost numbers.
+these names, any of which it may leave out: READS and WRITES of data, ACCEPTS, CONNECTS, and those
+that make a system call of the caller's own, RAW_READS and RAW_WRITES. What stands in one is held to
+all that a descriptor promises of deadlines, close, cancellation and lost numbers.
 """
 
 from importlib import import_module
@@ -28,9 +29,14 @@ READS = _all("READS")
 WRITES = _all("WRITES")
 ACCEPTS = _all("ACCEPTS")
 CONNECTS = _all("CONNECTS")
-ALL = [*READS, *WRITES, *ACCEPTS, *CONNECTS]
+RAW_READS = _all("RAW_READS")
+RAW_WRITES = _all("RAW_WRITES")
+IN_TABLE = [*READS, *WRITES, *ACCEPTS, *CONNECTS]
+"""Those that make no system call but those of the table."""
 
-READING = {*READS, *ACCEPTS}
+ALL = [*IN_TABLE, *RAW_READS, *RAW_WRITES]
+
+READING = {*READS, *ACCEPTS, *RAW_READS}
 """Those that the read deadline is for; the others have the write deadline."""
 
 CALLS = TABLE & {

@@ -22,7 +22,17 @@ from netpoll._poll.socket_fd import SocketFD
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
 from tests.kernel import Answer, answering, into, on, one_by_one, recorded
-from tests.poll.operations import ALL, CALLS, CONNECTS, READS, Blocked, Operation, name_of, raised
+from tests.poll.operations import (
+    ALL,
+    CALLS,
+    CONNECTS,
+    IN_TABLE,
+    READS,
+    Blocked,
+    Operation,
+    name_of,
+    raised,
+)
 from tests.poll.operations_file import splicing_to
 from tests.poll.operations_stream import accepting, reading_when_drained
 from tests.running import Outcome, in_run, on_thread, parked
@@ -260,7 +270,7 @@ def test_the_number_is_not_given_back_while_somebody_is_in_a_system_call(
         assert not is_open(number)
 
 
-@pytest.mark.parametrize("blocked", ALL, ids=name_of)
+@pytest.mark.parametrize("blocked", IN_TABLE, ids=name_of)
 @in_run
 def test_who_is_about_to_park_when_it_is_closed_does_not(blocked: Blocked) -> None:
     def closes(*_: object) -> int:

@@ -2,6 +2,7 @@
 
 Source: go1.27 internal/poll/writev.go; readv(2), sendmsg(2).
 """
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
@@ -23,6 +24,7 @@ from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport iovec
 
 
+@cython.internal
 cdef class Vector:
     """Buffers as the kernel wants them, without those that are empty; held until this is gone."""
 

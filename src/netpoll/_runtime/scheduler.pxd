@@ -20,6 +20,7 @@ cdef class Scheduler:
     cdef GList runq
     cdef int budget
     cdef uint64_t tick
+    cdef uint64_t polled        # the tick of the last poll
     cdef TimerHeap timers
     cdef Poller poller
     cdef int64_t net_waiters    # parked on a PollDesc

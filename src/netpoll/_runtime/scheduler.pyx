@@ -7,8 +7,8 @@ Rules of this file
     poller raises goes to the main goroutine.
   * `current` is NULL while the scheduler looks for work; nothing may park then.
 
-Order of `find_runnable`, as in Go's: due timers; every 61st tick the inbound queue and the poller, so
-that a busy run queue starves neither; the run-next slot; the run queue; the inbound queue; a poll that
+Order of `find_runnable`, as in Go's: due timers; 61 ticks after the last poll the inbound queue and the
+poller, so that a busy run queue starves neither; the run-next slot; the run queue; the inbound queue; a poll that
 does not block; a poll until the next timer. Only the last gives up the GIL.
 
 The budget is one slice: I/O that succeeds without parking spends it, and so does a switch through the
@@ -189,7 +189,8 @@ cdef class Scheduler:
             self.tick += 1
             if self.timers.count and self.timers.heap[0].heap_when <= nanotime():
                 self.timers.run_due(nanotime(), &self.runq)
-            if self.tick % FAIRNESS_TICKS == 0:
+            if self.tick - self.polled >= FAIRNESS_TICKS:
+                self.polled = self.tick
                 self.take_inbound()
                 if self.net_waiters:
                     self.poll(0)
@@ -220,6 +221,7 @@ cdef class Scheduler:
         """Poll, queue what can run; return how many goroutines that were."""
         cdef GList found = GList(NULL, NULL, 0)
         cdef int n
+        self.polled = self.tick
         try:
             self.poller.init()
             n = self.poller.poll(delay, &found)

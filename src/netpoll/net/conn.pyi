@@ -29,17 +29,24 @@ class Conn(Endpoint):
     def _fd(self) -> StreamFD: ...
     @property
     def remote_addr(self) -> Addr: ...
-    def read(self, n: int = 65536) -> bytes:
+    def read(self, n: int = 65536, /) -> bytes:
         """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
 
         n of 0 returns b"" at once; ValueError if n is negative.
         Source: go1.27 internal/poll/fd_unix.go (*FD).Read; recv(2)
         """
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: Buffer, /) -> int:
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
 
-    def write(self, data: Buffer) -> int:
+    def readv(self, buffers: Iterable[Buffer]) -> int:
+        """Read into several writable buffers, one after the other; return how many bytes. Parks.
+
+        0 at the end of the stream. One system call fills 1,024 of them at most.
+        Source: recvmsg(2), as Go has no readv.
+        """
+
+    def write(self, data: Buffer, /) -> int:
         """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 
         On an error `bytes_written` of the exception tells how many bytes the kernel took.

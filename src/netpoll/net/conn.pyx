@@ -12,6 +12,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
 from netpoll._poll.stream_fd cimport StreamFD, read, readinto, write
+from netpoll._poll.vector cimport readv, writev
 from netpoll.net.endpoint cimport Endpoint
 
 # Each read and write comes through here, and may park: no `try`; see raised.pxd.
@@ -42,7 +43,7 @@ cdef class Conn(Endpoint):
 
     # -- data
 
-    def read(self, Py_ssize_t n=65536):
+    def read(self, Py_ssize_t n=65536, /):
         """Read up to n bytes: at least one, or b"" at the end of the stream. Parks.
 
         n of 0 returns b"" at once; ValueError if n is negative.
@@ -55,7 +56,7 @@ cdef class Conn(Endpoint):
         Py_DECREF(result)
         return result
 
-    def readinto(self, buffer):
+    def readinto(self, buffer, /):
         """Read into a writable buffer; return how many bytes, 0 at the end of the stream. Parks."""
         if self._fd is None:
             self.fail("read")
@@ -64,7 +65,22 @@ cdef class Conn(Endpoint):
         except OSError as error:
             raise self.failed("read", error) from error
 
-    def write(self, data):
+    def readv(self, buffers):
+        """Read into several writable buffers, one after the other; return how many bytes. Parks.
+
+        0 at the end of the stream. One system call fills 1,024 of them at most.
+        Source: recvmsg(2), as Go has no readv.
+        """
+        if PyObject_CheckBuffer(buffers) or isinstance(buffers, str):
+            raise TypeError("readv() wants several writable buffers; one alone is for readinto()")
+        if self._fd is None:
+            self.fail("read")
+        try:
+            return readv(<StreamFD>self._fd, buffers)
+        except OSError as error:
+            raise self.failed("read", error) from error
+
+    def write(self, data, /):
         """Write all of a bytes-like object; return its length. Parks while the peer does not read.
 
         On an error `bytes_written` of the exception tells how many bytes the kernel took.
@@ -86,8 +102,10 @@ cdef class Conn(Endpoint):
         for one in several:
             if not PyObject_CheckBuffer(one):
                 raise TypeError(f"writev() wants bytes-like objects, not {type(one).__name__}")
+        if self._fd is None:
+            self.fail("write")
         try:
-            return (<StreamFD>self._fd).writev(several)
+            return writev(<StreamFD>self._fd, several)
         except OSError as error:
             raise self.failed("write", error) from error
 

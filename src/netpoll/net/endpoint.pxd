@@ -7,5 +7,6 @@ cdef class Endpoint:
     cdef object local       # raw sockaddr until somebody asks, then an Addr; None if there is none
     cdef object remote
 
+    cdef object call_raw(self, str op, object fn)
     cdef int fail(self, str op) except -1
     cdef object failed(self, str op, object error)

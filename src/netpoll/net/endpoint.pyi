@@ -1,9 +1,22 @@
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 
 from typing_extensions import disjoint_base
 
 from netpoll._poll.socket_fd import SocketFD
 from netpoll.net.addr import Addr
+from netpoll.net.options import Value
+
+_T = TypeVar("_T")
+
+_Class = TypeVar("_Class", bound=type)
+
+def own_methods(owner: _Class, /) -> _Class:
+    """Give a class what it inherits of its compiled base and is called most as methods of its own.
+
+    CPython calls a method in C without detour where the object is of the very type that the method
+    is of, and of no subclass (PRECALL_METHOD_DESCRIPTOR_* in 3.11, CALL_METHOD_DESCRIPTOR_* later).
+    """
 
 @disjoint_base
 class Endpoint:
@@ -72,6 +85,41 @@ class Endpoint:
         """Return an option of the socket that is an int. OpError, ClosedError. Does not park.
 
         Source: getsockopt(2)
+        """
+
+    def get_option(self, name: str) -> Value:
+        """Return an option of the socket by its name, such as "tcp_user_timeout". Does not park.
+
+        Names are the kernel's in small letters; the type is the option's: bool, int, str, bytes,
+        or for "so_linger" a number of seconds or None. Units are the kernel's.
+        ValueError: there is no such name. OpError: the kernel or this socket has no such option.
+        Source: socket(7); tcp(7); udp(7); ip(7); ipv6(7)
+        """
+
+    def set_option(self, name: str, value: Value) -> None:
+        """Set an option of the socket by its name, such as "tcp_user_timeout". Does not park.
+
+        Names and types are those of get_option. TypeError, ValueError: the value cannot be one of
+        this option, or there is no such name. OpError: what the kernel refuses.
+        """
+
+    def raw_read(self, fn: Callable[[int], _T]) -> _T:
+        """Call fn with the descriptor's number, as the only reader; return its result. Parks.
+
+        If fn raises BlockingIOError, as a call of the socket module does when there is nothing to
+        read, it is called again as soon as there may be. Whatever else it raises is raised. It must
+        neither park nor read from this connection in another way, nor keep the number.
+        Source: go1.27 net/rawconn.go
+        """
+
+    def raw_write(self, fn: Callable[[int], _T]) -> _T:
+        """Call fn with the number, as the only writer; otherwise as raw_read. Parks."""
+
+    def raw_control(self, fn: Callable[[int], _T]) -> _T:
+        """Call fn with the number, once, whoever reads or writes meanwhile. Does not park.
+
+        The number stays the descriptor's until fn has returned; it must not be kept.
+        Source: go1.27 net/rawconn.go
         """
 
     @property

@@ -16,11 +16,35 @@ from netpoll.net.limit import no_limit
 from netpoll.net.operror import wrap_error
 
 
+cdef extern from "Python.h":
+    ctypedef struct PyMethodDescrObject:
+        void *d_method
+    object new_method "PyDescr_NewMethod"(type owner, void *method)
+
+# What is called for each message.
+cdef tuple FREQUENT = ("read", "readinto", "write", "read_from", "readinto_from", "write_to")
+cdef type method_descriptor = type(str.join)
+
+
+def own_methods(type owner, /):
+    """Give a class what it inherits of its compiled base and is called most as methods of its own.
+
+    CPython calls a method in C without detour where the object is of the very type that the method
+    is of, and of no subclass (PRECALL_METHOD_DESCRIPTOR_* in 3.11, CALL_METHOD_DESCRIPTOR_* later).
+    """
+    for name in FREQUENT:
+        method = getattr(owner, name, None)
+        if type(method) is method_descriptor and name not in owner.__dict__:
+            setattr(owner, name, new_method(owner, (<PyMethodDescrObject *>method).d_method))
+    return owner
+
+
 cdef class Endpoint:
     """One end; `with` closes it.
 
     Any goroutine of any thread may use it, any number at the same time.
     """
+
 
     @cython.embedsignature(False)  # without the defaults, which are there for the message alone
     def __init__(self, SocketFD fd=None, str network=None, bytes local=None, bytes remote=None):
@@ -143,6 +167,56 @@ cdef class Endpoint:
         except OverflowError:
             raise ValueError("level and name of an option are C ints") from None
 
+    def get_option(self, name):
+        """Return an option of the socket by its name, such as "tcp_user_timeout". Does not park.
+
+        Names are the kernel's in small letters; the type is the option's: bool, int, str, bytes,
+        or for "so_linger" a number of seconds or None. Units are the kernel's.
+        ValueError: there is no such name. OpError: the kernel or this socket has no such option.
+        Source: socket(7); tcp(7); udp(7); ip(7); ipv6(7)
+        """
+        from netpoll.net.options import get_option
+        try:
+            return get_option(self._fd, name)
+        except OSError as error:
+            raise self.failed("get", error) from error
+
+    def set_option(self, name, value):
+        """Set an option of the socket by its name, such as "tcp_user_timeout". Does not park.
+
+        Names and types are those of get_option. TypeError, ValueError: the value cannot be one of
+        this option, or there is no such name. OpError: what the kernel refuses.
+        """
+        from netpoll.net.options import set_option
+        try:
+            set_option(self._fd, name, value)
+        except OSError as error:
+            raise self.failed("set", error) from error
+
+    # -- system calls of the user's own
+
+    def raw_read(self, fn):
+        """Call fn with the descriptor's number, as the only reader; return its result. Parks.
+
+        If fn raises BlockingIOError, as a call of the socket module does when there is nothing to
+        read, it is called again as soon as there may be. Whatever else it raises is raised. It must
+        neither park nor read from this connection in another way, nor keep the number.
+        Source: go1.27 net/rawconn.go
+        """
+        return self.call_raw("raw-read", fn)
+
+    def raw_write(self, fn):
+        """Call fn with the number, as the only writer; otherwise as raw_read. Parks."""
+        return self.call_raw("raw-write", fn)
+
+    def raw_control(self, fn):
+        """Call fn with the number, once, whoever reads or writes meanwhile. Does not park.
+
+        The number stays the descriptor's until fn has returned; it must not be kept.
+        Source: go1.27 net/rawconn.go
+        """
+        return self.call_raw("raw-control", fn)
+
     # -- who and where
 
     @property
@@ -171,6 +245,11 @@ cdef class Endpoint:
         ends = self.local_addr if self.remote_addr is None else f"{self.local_addr}->{self.remote_addr}"
         state = " closed" if self._fd.closed else ""
         return f"<{type(self).__name__} {self._network} {ends}{state}>"
+
+    cdef object call_raw(self, str op, object fn):
+        from netpoll.net.rawcall import call_raw
+        local, remote = self.local_addr, self.remote_addr
+        return call_raw(op, self._fd, fn, network=self._network, source=local, addr=remote)
 
     cdef int fail(self, str op) except -1:
         """Let the exception that is set take its way, with what was being done to what."""

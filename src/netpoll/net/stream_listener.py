@@ -1,7 +1,10 @@
 """What the listeners of all stream networks do, whatever the addresses are."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from netpoll._poll.listen_fd import ListenFD
 from netpoll._poll.socket_fd import SocketFD
@@ -11,6 +14,10 @@ from netpoll.net.limit import no_limit
 from netpoll.net.listener import Listener
 from netpoll.net.operror import wrap_error, wrapping
 
+if TYPE_CHECKING:
+    from netpoll.net.options import Value
+
+_T = TypeVar("_T")
 _ConnT = TypeVar("_ConnT", bound=Conn)
 _AddrT = TypeVar("_AddrT", bound=Addr)
 
@@ -85,6 +92,32 @@ class StreamListener(Listener, Generic[_ConnT, _AddrT]):
         """
         with self._doing("dup"):
             return self._fd.dup()
+
+    def get_option(self, name: str) -> Value:
+        """Return an option of the socket by its name, such as "tcp_defer_accept"; as of a Conn."""
+        from netpoll.net.options import get_option  # noqa: PLC0415 - a table that few programs need
+
+        with self._doing("get"):
+            return get_option(self._fd, name)
+
+    def set_option(self, name: str, value: Value) -> None:
+        """Set an option of the socket by its name; as of a Conn. What is accepted inherits most."""
+        from netpoll.net.options import set_option  # noqa: PLC0415 - likewise
+
+        with self._doing("set"):
+            set_option(self._fd, name, value)
+
+    def raw_control(self, fn: Callable[[int], _T]) -> _T:
+        """Call fn(number) with the descriptor's number, whoever accepts meanwhile; as of a Conn.
+
+        There is no raw_read and no raw_write: nothing is read from a listener.
+        Source: go1.27 net/rawconn.go rawListener
+        """
+        from netpoll.net.rawcall import call_raw  # noqa: PLC0415 - likewise
+
+        return call_raw(
+            "raw-control", self._fd, fn, network=self._network, source=None, addr=self._addr
+        )
 
     def set_deadline(self, when: float | None) -> None:
         """Let accept fail from that moment of time.monotonic() on; None for never.

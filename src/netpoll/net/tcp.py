@@ -1,16 +1,23 @@
 """TCP connections and listeners."""
 
+from __future__ import annotations
+
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
 from netpoll.net import adopt, sockopt
 from netpoll.net.addr import TCPAddr
 from netpoll.net.conn import Conn
+from netpoll.net.endpoint import own_methods
 from netpoll.net.operror import wrapping
 from netpoll.net.sockopt import KeepAlive
 from netpoll.net.stream_listener import StreamListener
 
+if TYPE_CHECKING:
+    from netpoll.net.tcp_info import TCPInfo
 
+
+@own_methods
 class TCPConn(Conn):
     """A TCP connection.
 
@@ -64,8 +71,33 @@ class TCPConn(Conn):
         with self._setting():
             sockopt.set_write_buffer(self._fd, size)
 
+    @property
+    def multipath_tcp(self) -> bool:
+        """Whether it is Multipath TCP that is spoken; False before Linux 5.16. ClosedError.
+
+        A connection that was dialled for it speaks plain TCP with a peer that does not know it.
+        Source: go1.27 net/tcpsock.go (*TCPConn).MultipathTCP
+        """
+        from netpoll.net.tcp_info import uses_multipath  # noqa: PLC0415 - few programs ask
+
+        with self._doing("get"):
+            return uses_multipath(self._fd)
+
+    def info(self) -> TCPInfo:
+        """Return what the kernel knows of the connection: times, windows, losses. Does not park.
+
+        OpError, ClosedError. Source: tcp(7) TCP_INFO
+        """
+        from netpoll.net.tcp_info import tcp_info  # noqa: PLC0415 - likewise
+
+        with self._doing("get"):
+            return tcp_info(self._fd)
+
+    def _doing(self, op: str) -> AbstractContextManager[None]:
+        return wrapping(op, self.network, self.local_addr, self.remote_addr)
+
     def _setting(self) -> AbstractContextManager[None]:
-        return wrapping("set", self.network, self.local_addr, self.remote_addr)
+        return self._doing("set")
 
 
 class TCPListener(StreamListener[TCPConn, TCPAddr]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from netpoll.errors import AddrError
 from netpoll.net import adopt, ip, sockaddr, sockopt
 from netpoll.net.addr import Addr, InternetAddr, UDPAddr, encode
+from netpoll.net.endpoint import own_methods
 from netpoll.net.operror import wrapping
 from netpoll.net.packet_conn import PacketConn
 
@@ -20,6 +21,7 @@ _UDP_GRO = 104  # of <linux/udp.h>; the socket module has no name for it
 _MAPPED = "::ffff:"  # the prefix of an IPv4 address inside an IPv6 one
 
 
+@own_methods
 class UDPConn(PacketConn):
     """A UDP socket, connected to one peer by dial, or open to all by listen_packet.
 
