@@ -1,4 +1,4 @@
-"""Datagrams: kept apart, cut, empty; what the network reports of earlier ones; room on the way out."""
+"""Datagrams: kept apart, cut, empty; what is reported of earlier ones; room on the way out."""
 
 import errno
 import select
@@ -43,7 +43,8 @@ def test_what_has_no_room_is_lost_and_no_error() -> None:
         buffer = bytearray(3)
         assert fd.read_bytes(3) == b"012"
         assert fd.read_from(3) == (b"012", tcp.raw(peer.getsockname()))
-        assert (fd.readinto(buffer), buffer) == (3, b"012")
+        assert fd.readinto(buffer) == 3
+        assert buffer == b"012"
         assert fd.readinto_from(buffer) == (3, tcp.raw(peer.getsockname()))
 
 
