@@ -318,3 +318,15 @@ def test_standard_input_that_cannot_be_opened_anew_is_read_on_a_thread() -> None
         )
         == "DiskFile b'typed' True\n"
     )
+
+
+@in_run
+def test_calls_of_the_user_s_own() -> None:
+    with piped() as (reads, writes):
+        reader = parked(go(reads.raw_read, lambda number: os.read(number, 10)))
+        assert writes.raw_write(lambda number: os.write(number, b"data")) == 4
+        assert reader.join() == b"data"
+        assert reads.raw_control(lambda number: number) == reads.fileno()
+        reads.close()
+        with pytest.raises(netpoll.ClosedError, match="raw-read file: use of closed file"):
+            reads.raw_read(lambda _: None)

@@ -35,18 +35,26 @@ def test_its_addresses_and_its_looks() -> None:
 @in_run
 def test_what_concerns_a_descriptor_is_an_error() -> None:
     near, far = net.pipe()
+    calls: list[int] = []
     with near, far:
         operations: list[Callable[[], object]] = [
             near.fileno,
             near.dup,
             lambda: near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1),
             lambda: near.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF),
+            lambda: near.raw_read(calls.append),
+            lambda: near.raw_write(calls.append),
+            lambda: near.raw_control(calls.append),
         ]
         for operation in operations:
             with pytest.raises(netpoll.OpError, match="pipe pipe->pipe: bad file") as caught:
                 operation()
             assert caught.value.errno == errno.EBADF
             assert not isinstance(caught.value, netpoll.ClosedError)
+        near.close()
+        with pytest.raises(netpoll.ClosedError):
+            near.raw_control(calls.append)
+    assert calls == []
 
 
 @pytest.mark.parametrize("capacity", [0, -5])

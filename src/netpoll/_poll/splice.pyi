@@ -29,6 +29,12 @@ def can_splice(fd: StreamFD) -> bool:
     Not what keeps messages apart: a splice would join or cut them.
     """
 
+def is_same_method(one: object, other: object, /) -> bool:
+    """Whether two methods of compiled classes are the same function.
+
+    A subclass may have it once more, as a method of its own.
+    """
+
 def relay() -> Relay:
     """Return an empty Relay, for the caller alone. OSError: no descriptors for it."""
 

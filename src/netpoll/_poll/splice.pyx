@@ -43,12 +43,17 @@ cdef extern from "sys/stat.h" nogil:
     int fstat(int descriptor, stat_t *status)
     bint S_ISFIFO(unsigned int mode)
 
+cdef extern from "Python.h":
+    ctypedef struct PyMethodDescrObject:
+        void *d_method
+
 NOT_HANDLED = -1
 
 cdef enum:
     MOST = 1 << 20              # bytes of one step, and what a relay is asked to hold
     KEPT = 8
 
+cdef type method_descriptor = type(str.join)
 cdef list kept = []
 cdef object guard = threading.Lock()
 
@@ -194,6 +199,16 @@ def can_splice(StreamFD fd not None):
     if isinstance(fd, PipeFD):
         return (<PipeFD>fd).is_pipe
     return fd.kind == SOCK_STREAM and fd.family in (AF_INET, AF_INET6, AF_UNIX)
+
+
+def is_same_method(one, other, /):
+    """Whether two methods of compiled classes are the same function.
+
+    A subclass may have it once more, as a method of its own.
+    """
+    if type(one) is not method_descriptor or type(other) is not method_descriptor:
+        return one is other
+    return (<PyMethodDescrObject *>one).d_method == (<PyMethodDescrObject *>other).d_method
 
 
 def relay():

@@ -21,7 +21,7 @@ from errno import EACCES, EBADF, EINVAL, EIO, ENOSYS, EOPNOTSUPP, EPERM, EXDEV
 from typing import Any
 
 from netpoll._poll.sendfile import sendfile as send_from
-from netpoll._poll.splice import NOT_HANDLED, Relay, can_splice, put_back, relay
+from netpoll._poll.splice import NOT_HANDLED, Relay, can_splice, is_same_method, put_back, relay
 from netpoll._poll.stream_fd import StreamFD
 from netpoll._runtime.threads import blocking
 from netpoll.errors import OpError
@@ -85,7 +85,7 @@ def _by_kernel(dst: Any, src: Any, limit: int) -> Outcome:
 def _stream(end: Any, method: str) -> StreamFD | None:
     """Return the descriptor of what is read and written as it is; None for everything else."""
     if isinstance(end, Conn):
-        as_it_is = getattr(type(end), method) is getattr(Conn, method)
+        as_it_is = is_same_method(getattr(type(end), method), getattr(Conn, method))
     else:
         as_it_is = type(end) is PipeFile
     if not as_it_is:
