@@ -9,7 +9,7 @@ import pytest
 
 import netpoll
 from netpoll import AddrError, DeadlineExceeded, OpError, UnknownNetworkError, net
-from netpoll.net import UDPAddr, multicast, udp_socket
+from netpoll.net import UDPAddr, ip, multicast, udp_socket
 from tests.net.ends import needs_ipv6
 from tests.running import in_run
 
@@ -103,7 +103,7 @@ def test_who_listens_to_a_group_hears_of_no_other_group_or_address(
         with sender(group, interface) as source, sender(group, interface) as joined:
             joined.join_group(other, interface)
             source.write_to(b"to others", spelled(other, port))
-            source.write_to(b"to one", spelled(multicast.ip.LOOPBACK[source._fd.family], port))
+            source.write_to(b"to one", spelled(ip.LOOPBACK[source._fd.family], port))
             source.write_to(b"to all", member.local_addr)
             member.settimeout(5)
             assert member.read_from()[0] == b"to all"

@@ -24,6 +24,7 @@ import pytest
 
 from netpoll import OpError, net
 from netpoll.net import KeepAlive
+from netpoll.net.networks import TCPNetwork
 from tests.net.ends import connected, needs_ipv6
 from tests.running import in_run
 

@@ -21,6 +21,8 @@ from tests.running import in_run, parked
 
 LONG_AGO = 1e-9
 
+Send = Callable[[], object]
+
 
 # ---- sending and receiving -------------------------------------------------------------------
 
@@ -48,7 +50,8 @@ def test_connected_ends_read_and_write() -> None:
         assert near.read() == b""
         far.write(b"12345")
         buffer = bytearray(3)
-        assert (near.readinto(buffer), buffer) == (3, b"123")
+        assert near.readinto(buffer) == 3
+        assert buffer == b"123"
         far.write(b"again")
         assert near.read_from(2) == (b"ag", far.local_addr)
 
@@ -117,13 +120,14 @@ def test_a_batch_that_fails_says_what_was_sent_and_where_it_failed() -> None:
 def test_who_has_a_peer_sends_to_no_other() -> None:
     # Source: go1.27 net/udpsock_test.go TestWriteToUDP
     with udp.connected() as (near, far):
-        for send in (
+        sends: list[Send] = [
             lambda: near.write_to(b"x", far.local_addr),
             lambda: near.write_to(b"x", str(far.local_addr)),
             lambda: near.sendmsg([b"x"], addr=far.local_addr),
             lambda: near.write_batch([(b"x", far.local_addr)]),
             lambda: near.write_segments(b"x", 1, far.local_addr),
-        ):
+        ]
+        for send in sends:
             with pytest.raises(OpError) as caught:
                 send()
             assert caught.value.errno == errno.EISCONN
@@ -134,12 +138,13 @@ def test_who_has_a_peer_sends_to_no_other() -> None:
 @in_run
 def test_who_has_no_peer_has_to_say_where_to_send() -> None:
     with udp.listen() as here:
-        for send in (
+        sends: list[Send] = [
             lambda: here.write(b"x"),
             lambda: here.sendmsg([b"x"]),
             lambda: here.write_batch([(b"x", None)]),
             lambda: here.write_segments(b"x", 1),
-        ):
+        ]
+        for send in sends:
             with pytest.raises(OpError) as caught:
                 send()
             assert caught.value.errno == errno.EDESTADDRREQ
@@ -163,12 +168,13 @@ def test_an_address_that_cannot_be_sent_to_is_an_error_of_its_own(
     addr: UDPAddr | str, reason: str
 ) -> None:
     with udp.listen() as here, recorded("sendto", "sendmsg", "sendmmsg") as calls:
-        for send in (
+        sends: list[Send] = [
             lambda: here.write_to(b"x", addr),
             lambda: here.sendmsg([b"x"], addr=addr),
             lambda: here.write_batch([(b"x", addr)]),
             lambda: here.write_segments(b"x", 1, addr),
-        ):
+        ]
+        for send in sends:
             with pytest.raises(AddrError, match=reason) as caught:
                 send()
             assert type(caught.value) is AddrError
@@ -195,10 +201,11 @@ def test_what_is_no_address_or_no_data_is_a_mistake() -> None:
 @in_run
 def test_an_error_names_the_address_that_was_sent_to() -> None:
     with udp.listen() as here, udp.listen() as there:
-        for send in (
+        sends: list[Send] = [
             lambda: here.write_to(bytes(70_000), there.local_addr),
             lambda: here.sendmsg([bytes(70_000)], addr=there.local_addr),
-        ):
+        ]
+        for send in sends:
             with pytest.raises(OpError) as caught:
                 send()
             assert caught.value.errno == errno.EMSGSIZE
@@ -268,6 +275,17 @@ def test_the_number_is_free_when_it_is_closed() -> None:
             assert again.local_addr == address
         with pytest.raises(ClosedError):
             reader.join()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_connection_that_was_never_made_says_so(
+    operation: Callable[[net.UDPConn], object],
+) -> None:
+    empty = net.UDPConn.__new__(net.UDPConn)
+    with pytest.raises(AttributeError, match="never initialised"):
+        operation(empty)
+    with pytest.raises(AttributeError, match="never initialised"):
+        empty.write_to(b"x", UDPAddr("127.0.0.1", 1))
 
 
 # ---- options ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import errno
 import socket
 
 import pytest
+from typing_extensions import Buffer
 
 import netpoll
 from netpoll import DeadlineExceeded, go
@@ -13,6 +14,8 @@ from tests import tcp, udp
 from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.operation import raised
 from tests.running import in_run, parked
+
+Letter = tuple[Buffer, bytes | None]
 
 
 @in_run
@@ -65,7 +68,11 @@ def test_a_batch_is_sent_to_several_addresses() -> None:
     with udp.bound() as here, udp.bound() as one, udp.bound() as two:
         fd = PacketFD.adopt(here.detach())
         addresses = [tcp.raw(end.getsockname()) for end in (one, two)]
-        letters = [(b"a", addresses[0]), (bytearray(b"b"), addresses[1]), (b"", addresses[0])]
+        letters: list[Letter] = [
+            (b"a", addresses[0]),
+            (bytearray(b"b"), addresses[1]),
+            (b"", addresses[0]),
+        ]
         assert send_batch(fd, letters) == 3
         assert [one.recv(10), one.recv(10), two.recv(10)] == [b"a", b"", b"b"]
         assert send_batch(fd, []) == 0
@@ -118,7 +125,7 @@ def test_an_error_in_the_midst_says_what_was_sent_before_it() -> None:
 @in_run
 def test_who_runs_out_of_time_says_what_was_sent_before() -> None:
     with udp.unix_end() as (fd, peer):
-        letters = [(b"abc", None)] * 5000
+        letters: list[Letter] = [(b"abc", None)] * 5000
         writer = parked(go(raised, lambda: send_batch(fd, letters)))
         fd.set_write_deadline(1e-9)
         error = writer.join()

@@ -69,8 +69,10 @@ def test_where_the_kernel_does_not_cut_they_are_sent_one_by_one_from_then_on(cod
 def test_a_kernel_that_does_not_know_how_to_cut_is_not_asked_to() -> None:
     # It would take no notice of the wish, and send all as one.
     with udp.end() as (fd, peer):
-        with answering(getsockopt=on(fd.fileno(), lambda *_: -errno.ENOPROTOOPT)):
-            send_segments(fd, b"aab", 2)
+        with recorded("sendmsg") as calls:
+            with answering(getsockopt=on(fd.fileno(), lambda *_: -errno.ENOPROTOOPT)):
+                send_segments(fd, b"aab", 2)
+        assert [data for _, data in calls.of("sendmsg")] == [[b"aa"], [b"b"]]
         assert [peer.recv(10) for _ in range(2)] == [b"aa", b"b"]
 
 

@@ -19,6 +19,7 @@ from libc.stdlib cimport calloc, free, malloc
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
 from netpoll._poll.socket_fd cimport ADDRESS_SIZE
 from netpoll._poll.waiting cimport (
+    check_made,
     consume_edge,
     count_and_raise,
     lock_to_send,
@@ -141,6 +142,7 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
     """
     cdef int64_t until
     cdef PyObject *raw
+    check_made(fd)
     if count < 1 or size < 0:
         raise ValueError("a batch is one datagram or more, of no negative size")
     if fd.family != AF_UNIX:
@@ -243,6 +245,7 @@ cpdef Py_ssize_t send_batch(PacketFD fd, list messages) except -1:
     cdef int64_t until
     for data, address in messages:
         letters.add(data, address)
+    check_made(fd)
     until = lock_to_send(fd)
     if send_quietly(fd, letters, until) < 0:
         unlock_and_tell(fd, letters)

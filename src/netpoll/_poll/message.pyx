@@ -19,6 +19,7 @@ from netpoll._poll.control cimport Arrival, packed
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
 from netpoll._poll.stream_fd cimport MAX_VECTOR
 from netpoll._poll.waiting cimport (
+    check_made,
     lock_to_send,
     unlock_and_count,
     unlock_and_raise,
@@ -90,6 +91,7 @@ cpdef tuple receive_message(SocketFD fd, Py_ssize_t size, Py_ssize_t control_siz
     """
     cdef PyObject *raw
     cdef int64_t until
+    check_made(fd)
     if size < 0 or control_size < 0:
         raise ValueError("cannot read a negative number of bytes")
     # Paid before it is had: once descriptors have come nothing may be raised that would lose them.
@@ -104,6 +106,7 @@ cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control
     cdef Pieces pieces = Pieces(buffers)
     cdef PyObject *raw
     cdef int64_t until
+    check_made(fd)
     pieces.check_writable()
     if control_size < 0:
         raise ValueError("cannot read a negative number of bytes")
@@ -203,7 +206,9 @@ cpdef Py_ssize_t send_message(
     cdef Pieces pieces = Pieces(buffers)
     cdef bytes memory = packed(control)
     cdef Py_ssize_t done = 0
-    cdef int64_t until = lock_to_send(fd)
+    cdef int64_t until
+    check_made(fd)
+    until = lock_to_send(fd)
     if send_quietly(fd, pieces, memory, flags, address, until, &done) < 0:
         unlock_and_count(fd, done)
     unlock(fd, MODE_WRITE)

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memset
 
 from netpoll._poll.fd cimport check, fail_errno, unlock
-from netpoll._poll.waiting cimport lock_to_send, unlock_and_count, wait_for_room
+from netpoll._poll.waiting cimport check_made, lock_to_send, unlock_and_count, wait_for_room
 from netpoll._runtime.netpoll cimport MODE_WRITE
 from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport (
@@ -45,12 +45,12 @@ cpdef Py_ssize_t send_segments(PacketFD fd, object data, Py_ssize_t size, bytes 
     """Send a bytes-like object in datagrams of `size` bytes, the last of what is left. Parks.
 
     Return its length. If it is empty nothing is sent.
-
     OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`.
     """
     cdef Py_buffer view
     cdef Py_ssize_t done = 0
     cdef int64_t until
+    check_made(fd)
     if size < 1:
         raise ValueError("a segment has at least one byte")
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)

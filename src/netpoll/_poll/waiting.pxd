@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from netpoll._poll.socket_fd cimport SocketFD
 from netpoll._runtime.netpoll cimport PD_NIL, PD_READY
 
+cdef int check_made(SocketFD fd) except -1
 cdef int wait_event(SocketFD fd, int mode, int64_t until) except -1
 cdef int wait_for_room(SocketFD fd, bint addressed, int64_t until, int64_t *pause) except -1
 cdef int64_t lock_to_send(SocketFD fd) except -1

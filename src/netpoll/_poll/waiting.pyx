@@ -16,6 +16,13 @@ cdef enum:
     PAUSE_MOST = 20000000
 
 
+cdef int check_made(SocketFD fd) except -1:
+    """Raise AttributeError for the descriptor of a connection that has none: it was never initialised."""
+    if fd is None:
+        raise AttributeError("the connection was never initialised")
+    return 0
+
+
 cdef int unlock_and_raise(SocketFD fd, int mode) except -1:
     """Give the lock back and let the exception that is set take its way."""
     exception = np_take_exception()

@@ -2,7 +2,8 @@
 """PacketConn: an end that sends and receives datagrams, connected to one peer or open to all.
 
 An address is an object that costs more to make than its datagram to receive, so each connection keeps those
-that it has met, up to a number of them. Neither table is ever changed under a reader: a full one is replaced.
+that it has met, up to a number of them. Any thread may look into a table or add to it; a full one is replaced,
+never emptied.
 
 Source: go1.27 net/net.go (PacketConn), net/udpsock.go, net/unixsock.go.
 """
