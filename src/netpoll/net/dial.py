@@ -23,13 +23,14 @@ from netpoll.net.networks import (
 )
 from netpoll.net.operror import wrap_error, wrapping
 from netpoll.net.race import race
-from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.resolve import resolve
 from netpoll.net.serial import serial
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive
 from netpoll.net.targets import Target, interleaved, targets
 from netpoll.net.tcp import TCPConn
 
 if TYPE_CHECKING:
+    from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixConn
     from netpoll.net.unixgram import UnixDatagramConn
@@ -69,7 +70,7 @@ class Dialer:
     fast_open: bool = False
     mptcp: bool = False
     control: Control | None = None
-    resolver: Resolver | None = None
+    resolver: "Resolver | None" = None
 
     def __post_init__(self) -> None:
         delay = self.fallback_delay
@@ -97,8 +98,7 @@ class Dialer:
         if row.transport == "unix":
             return self._dial_unix(row, address, deadline)
         local = self._local_internet(row)
-        resolver = self.resolver or Resolver()
-        addrs = resolve("dial", resolver, network, address, deadline)
+        addrs = resolve("dial", self.resolver, network, address, deadline)
         several = targets(row.family, local, addrs)
         if row.transport == "udp":
             return self._dial_udp(row, local, several, deadline)
@@ -168,7 +168,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> TCPConn: ...
 @overload
 def dial(
@@ -184,7 +184,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn": ...
 @overload
 def dial(
@@ -200,7 +200,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixConn": ...
 @overload
 def dial(
@@ -216,7 +216,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def dial(
@@ -232,7 +232,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
 def dial(
     network: str,
@@ -247,7 +247,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
     """Connect to an address and return the connection; parks. For the options see Dialer.
 
