@@ -22,7 +22,6 @@ from netpoll.net.networks import (
     UnixNetwork,
 )
 from netpoll.net.operror import wrap_error, wrapping
-from netpoll.net.race import race
 from netpoll.net.resolve import resolve
 from netpoll.net.serial import serial
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive
@@ -117,6 +116,8 @@ class Dialer:
             # With fast_open the first address would win unseen.
             if len(several) == 1 or self.fallback_delay is None or self.fast_open:
                 return serial(attempt, several, deadline)
+            from netpoll.net.race import race  # noqa: PLC0415 - numbers never race
+
             return race(attempt, interleaved(several), self.fallback_delay, deadline)
         except OSError as error:
             raise wrap_error("dial", row.name, local, several[0].addr, error) from error
