@@ -14,14 +14,13 @@ import sys
 import time
 from contextlib import suppress
 from secrets import randbits
-from typing import Self
 
 from netpoll import bufio, go, net, run
 
 PATIENCE = 2.0  # seconds, for the server to answer one try
 TRIES = 2  # by UDP, where a question or its answer may be lost
 IDLE = 10.0  # seconds, for a client by TCP to say what it wants, and to take the answer
-MOST = 1000  # questions by UDP at once; a client that gets no answer asks again
+MOST = 500  # questions by UDP at once; a client that gets no answer asks again
 LONGEST = 65535  # bytes of a message
 
 HEADER = struct.Struct("!HHHHHH")  # id, flags, numbers of questions, answers and other records
@@ -72,7 +71,7 @@ class Query:
         if len(message) < self.end:
             return False
         answered, flags, questions, *_ = HEADER.unpack_from(message)
-        if answered != number or not flags & QR or (flags ^ self.flags) & OPCODE or questions != 1:
+        if answered != number or flags & (QR | OPCODE) != QR or questions != 1:
             return False
         return self.question_of(message) == self.question_of(self.message)
 
@@ -117,3 +116,110 @@ def room_for_answers(message: bytes, at: int) -> int:
             return max(SHORTEST, size)
         at += RECORD.size + length
     return SHORTEST
+
+
+class Forwarder:
+    """Passes questions on to one server."""
+
+    def __init__(self, server: str) -> None:
+        """Take the server's address."""
+        self.server = server
+        self.busy = 0
+
+    def answer_datagrams(self, conn: net.UDPConn) -> None:
+        """Answer what comes by UDP, each question in a goroutine of its own."""
+        while True:
+            message, client = conn.read_from(LONGEST)
+            if self.busy < MOST:
+                self.busy += 1
+                go(self.answer_datagram, conn, message, client)
+
+    def answer_datagram(self, conn: net.UDPConn, message: bytes, client: net.UDPAddr) -> None:
+        """Answer one datagram, if it is a question."""
+        try:
+            query = Query(message)
+            answer = query.reply(query.error) if query.error else self.ask(query)
+            conn.write_to(query.cut(answer), client)
+        except (ValueError, OSError):  # it is none, or the client cannot be reached
+            pass
+        finally:
+            self.busy -= 1
+
+    def answer_streams(self, listener: net.TCPListener) -> None:
+        """Answer whoever connects by TCP."""
+        for conn in listener:
+            go(self.answer_stream, conn)
+
+    def answer_stream(self, conn: net.TCPConn) -> None:
+        """Answer what one client asks by TCP, in the order in which it asks."""
+        reader = bufio.Reader(conn)
+        with suppress(OSError, EOFError, ValueError), conn:
+            while True:
+                conn.set_deadline(time.monotonic() + IDLE)
+                query = Query(read_message(reader))
+                answer = query.reply(query.error) if query.error else self.ask(query, "tcp")
+                conn.set_deadline(time.monotonic() + IDLE)
+                write_message(conn, answer)
+
+    def ask(self, query: Query, network: str = "udp") -> bytes:
+        """Return the server's answer, or one that says that there was none."""
+        ask_once = self.ask_by_datagram if network == "udp" else self.ask_by_stream
+        for _ in range(TRIES if network == "udp" else 1):
+            number = randbits(16)
+            with suppress(OSError, EOFError):
+                answer = ask_once(query, number)
+                return query.message[:2] + answer[2:]
+        return query.reply(SERVFAIL)
+
+    def ask_by_datagram(self, query: Query, number: int) -> bytes:
+        """Ask under an id; what does not answer this question is passed over."""
+        with net.dial("udp", self.server) as conn:
+            conn.set_deadline(time.monotonic() + PATIENCE)
+            conn.write(number.to_bytes(2, "big") + query.message[2:])
+            while not query.answered_by(answer := conn.read(LONGEST), number):
+                pass
+            return answer
+
+    def ask_by_stream(self, query: Query, number: int) -> bytes:
+        """Ask under an id; only the server itself can answer here."""
+        deadline = time.monotonic() + PATIENCE
+        with net.dial("tcp", self.server, deadline=deadline) as conn:
+            conn.set_deadline(deadline)
+            write_message(conn, number.to_bytes(2, "big") + query.message[2:])
+            answer = read_message(bufio.Reader(conn))
+            if not query.answered_by(answer, number):
+                raise EOFError("an answer to something else")
+            return answer
+
+
+def read_message(reader: bufio.Reader) -> bytes:
+    """Read a message, which comes after its length."""
+    return reader.read_exactly(int.from_bytes(reader.read_exactly(2), "big"))
+
+
+def write_message(conn: net.TCPConn, message: bytes) -> None:
+    """Write a message and its length in one piece."""
+    conn.write(len(message).to_bytes(2, "big") + message)
+
+
+def main(server: str, address: str = "127.0.0.1:1053") -> None:
+    """Serve whoever asks."""
+    net.UDPAddr.parse(server)  # no name: who would look it up?
+    forwarder = Forwarder(server)
+    with (
+        net.listen("tcp", address) as listener,
+        net.listen_packet("udp", str(listener.local_addr)) as datagrams,
+    ):
+        print(f"listening on {listener.local_addr}", flush=True)
+        go(forwarder.answer_streams, listener)
+        forwarder.answer_datagrams(datagrams)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    with suppress(KeyboardInterrupt):
+        try:
+            run(main, *sys.argv[1:])
+        except OSError as error:  # an address is none, or in use
+            sys.exit(str(error))
