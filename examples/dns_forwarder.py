@@ -113,7 +113,7 @@ def room_for_answers(message: bytes, at: int) -> int:
         at = end_of_name(message, at)
         kind, size, _, length = RECORD.unpack_from(message, at)
         if kind == OPT:
-            return max(SHORTEST, size)
+            return max(SHORTEST, int(size))
         at += RECORD.size + length
     return SHORTEST
 
