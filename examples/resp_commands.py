@@ -369,7 +369,7 @@ class Command(NamedTuple):
         return cls(function, len(needed), inf if some else len(parameters))
 
     def describe(self, name: bytes) -> bytes:
-        """Encode the row as Redis does: name, number of words, flags, and what is not known here."""
+        """Encode the row as Redis does, without what is not known here."""
         arity = self.least if self.least == self.most else -self.least
         positions = [number(0)] * 3  # of the keys
         rest = [array([])] * 4  # categories, hints, the keys in other words, subcommands
