@@ -85,10 +85,7 @@ def _by_kernel(dst: Any, src: Any, limit: int) -> Outcome:
 
 def _stream(end: Any, method: str) -> StreamFD | None:
     """Return the descriptor of what is read and written as it is; None for everything else."""
-    if isinstance(end, Conn):
-        as_it_is = as_in(Conn, type(end), method)
-    else:
-        as_it_is = type(end) is PipeFile
+    as_it_is = as_in(Conn, type(end), method) if isinstance(end, Conn) else type(end) is PipeFile
     if not as_it_is:
         return None
     fd: StreamFD = end._fd  # noqa: SLF001 - of this package
