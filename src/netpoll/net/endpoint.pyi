@@ -18,9 +18,6 @@ def own_methods(owner: _Class, /) -> _Class:
     is of, and of no subclass (PRECALL_METHOD_DESCRIPTOR_* in 3.11, CALL_METHOD_DESCRIPTOR_* later).
     """
 
-def as_in(base: type, owner: type, name: str, /) -> bool:
-    """Return whether a class has a compiled method as its base has it, own_methods or not."""
-
 @disjoint_base
 class Endpoint:
     """One end; `with` closes it.

@@ -39,14 +39,6 @@ def own_methods(type owner, /):
     return owner
 
 
-def as_in(type base, type owner, str name, /):
-    """Return whether a class has a compiled method as its base has it, own_methods or not."""
-    here, there = getattr(owner, name), getattr(base, name)
-    if type(here) is not method_descriptor or type(there) is not method_descriptor:
-        return here is there
-    return (<PyMethodDescrObject *>here).d_method == (<PyMethodDescrObject *>there).d_method
-
-
 cdef class Endpoint:
     """One end; `with` closes it.
 
