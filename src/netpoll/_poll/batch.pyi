@@ -27,6 +27,6 @@ def receive_batch(fd: PacketFD, count: int, size: int) -> list[tuple[bytes, byte
 def send_batch(fd: PacketFD, messages: list[tuple[Buffer, bytes | None]]) -> int:
     """Send [(data, raw sockaddr or None), ...], each as one datagram; return how many. Parks.
 
-    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written` and, unless it
-    ended in line, `messages_written`.
+    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`, and with
+    `messages_written` unless it ended in line.
     """

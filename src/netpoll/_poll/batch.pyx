@@ -238,8 +238,8 @@ cdef class Letters:
 cpdef Py_ssize_t send_batch(PacketFD fd, list messages) except -1:
     """Send [(data, raw sockaddr or None), ...], each as one datagram; return how many. Parks.
 
-    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written` and, unless it
-    ended in line, `messages_written`.
+    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`, and with
+    `messages_written` unless it ended in line.
     """
     cdef Letters letters = Letters(len(messages))
     cdef int64_t until

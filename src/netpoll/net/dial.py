@@ -22,14 +22,14 @@ from netpoll.net.networks import (
     UnixNetwork,
 )
 from netpoll.net.operror import wrap_error, wrapping
-from netpoll.net.race import race
-from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.resolve import resolve
 from netpoll.net.serial import serial
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive
 from netpoll.net.targets import Target, interleaved, targets
 from netpoll.net.tcp import TCPConn
 
 if TYPE_CHECKING:
+    from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixConn
     from netpoll.net.unixgram import UnixDatagramConn
@@ -69,7 +69,7 @@ class Dialer:
     fast_open: bool = False
     mptcp: bool = False
     control: Control | None = None
-    resolver: Resolver | None = None
+    resolver: "Resolver | None" = None
 
     def __post_init__(self) -> None:
         delay = self.fallback_delay
@@ -97,8 +97,7 @@ class Dialer:
         if row.transport == "unix":
             return self._dial_unix(row, address, deadline)
         local = self._local_internet(row)
-        resolver = self.resolver or Resolver()
-        addrs = resolve("dial", resolver, network, address, deadline)
+        addrs = resolve("dial", self.resolver, network, address, deadline)
         several = targets(row.family, local, addrs)
         if row.transport == "udp":
             return self._dial_udp(row, local, several, deadline)
@@ -117,6 +116,8 @@ class Dialer:
             # With fast_open the first address would win unseen.
             if len(several) == 1 or self.fallback_delay is None or self.fast_open:
                 return serial(attempt, several, deadline)
+            from netpoll.net.race import race  # noqa: PLC0415 - numbers never race
+
             return race(attempt, interleaved(several), self.fallback_delay, deadline)
         except OSError as error:
             raise wrap_error("dial", row.name, local, several[0].addr, error) from error
@@ -168,7 +169,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> TCPConn: ...
 @overload
 def dial(
@@ -184,7 +185,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn": ...
 @overload
 def dial(
@@ -200,7 +201,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixConn": ...
 @overload
 def dial(
@@ -216,7 +217,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def dial(
@@ -232,7 +233,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
 def dial(
     network: str,
@@ -247,7 +248,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
     """Connect to an address and return the connection; parks. For the options see Dialer.
 
