@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import netpoll
+from netpoll._poll import splice
 from netpoll._runtime import lifecycle, report
 from netpoll._runtime.scheduler import attached_scheduler
 from tests.running import open_descriptors
@@ -51,6 +52,7 @@ def leaks_nothing(unhandled: Unhandled, left_behind: list[str]) -> Iterator[None
     handler = signal.getsignal(signal.SIGINT)
     yield
     still_running = end_scheduler()
+    splice.drop_pipes()
     assert not still_running, "a goroutine is still there after the test"
     assert not left_behind, "a goroutine did not end when it was cancelled"
     assert_settles(descriptors, threads)

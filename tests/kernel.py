@@ -32,6 +32,15 @@ def on(descriptor: int, answer: Answer) -> Answer:
     return only
 
 
+def into(descriptor: int, answer: Answer) -> Answer:
+    """Answer for one descriptor that is written to from another, as splice does."""
+
+    def only(source: int, target: int, *details: Any) -> Any:
+        return answer(source, target, *details) if target == descriptor else None
+
+    return only
+
+
 def one_by_one(*answers: Any) -> Answer:
     """Give these answers, one a call; then it is the kernel's turn."""
     left = list(answers)

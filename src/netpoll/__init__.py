@@ -40,6 +40,8 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
+from netpoll.net.file import File
+from netpoll.net.file_kinds import open_fd
 
 __all__ = [
     "AddrError",
@@ -48,6 +50,7 @@ __all__ = [
     "DNSError",
     "DeadlineExceeded",
     "DeadlockError",
+    "File",
     "Goroutine",
     "GoroutineCancelled",
     "IncompleteReadError",
@@ -62,6 +65,7 @@ __all__ = [
     "gosched",
     "lowlevel",
     "net",
+    "open_fd",
     "run",
     "sleep",
 ]

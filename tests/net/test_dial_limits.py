@@ -5,7 +5,6 @@ import math
 import random
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -24,8 +23,9 @@ from netpoll import (
 )
 from netpoll.net import TCPAddr
 from tests.kernel import answering
-from tests.net.ends import EVERY_MOMENT, read_exactly, serving, silent, turns
-from tests.running import in_run, open_descriptors, parked
+from tests.net.ends import read_exactly, serving, silent, turns
+from tests.net.sweep import swept
+from tests.running import in_run, parked
 
 SOON = 0.02
 
@@ -167,27 +167,6 @@ def test_the_kernels_own_limit_is_a_timeout_but_no_deadline() -> None:
 
 
 # ---- called off
-
-
-def swept(dial: Callable[[], net.TCPConn], wait: Callable[[int], None]) -> set[str]:
-    """Cancel a dial after each number of turns; return how the dials ended.
-
-    None may leave a descriptor behind.
-    """
-    sleep(1e-3)  # the poller has its descriptors from now on
-    before = open_descriptors().keys()
-    outcomes = set()
-    for number in EVERY_MOMENT:
-        dialling = go(dial)
-        wait(number)
-        dialling.cancel()
-        try:
-            dialling.join(5).close()
-            outcomes.add("connected")
-        except GoroutineCancelled:
-            outcomes.add("cancelled")
-        assert open_descriptors().keys() == before, f"cancelled after {number} turns"
-    return outcomes
 
 
 @in_run

@@ -2,14 +2,13 @@
 
 import errno
 import socket
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from netpoll import AddrError, DNSError, OpError, UnknownNetworkError, net
 from netpoll._poll.socket_fd import SocketFD
-from netpoll.net import TCPAddr, ipstack
+from netpoll.net import TCPAddr, backlog, ipstack
 from netpoll.net.addr import decode
 from tests.kernel import answering, recorded
 from tests.net.ends import needs_ipv6, refusing
@@ -219,26 +218,25 @@ def test_the_queue_is_as_long_as_the_system_allows() -> None:
     limit = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii"))
     with recorded("listen") as calls:
         net.listen("tcp", "127.0.0.1:0").close()
-    assert [backlog for _, backlog in calls.of("listen")] == [min(limit, 65535)]
+    assert [length for _, length in calls.of("listen")] == [min(limit, 65535)]
 
 
 @pytest.mark.parametrize(
-    ("limit", "backlog"),
+    ("limit", "longest"),
     [("4096\n", 4096), ("65535", 65535), ("70000\n", 65535), ("1\n", 1)]
     + [(odd, socket.SOMAXCONN) for odd in ("", "0\n", "many\n", "\xff")],
 )
 @in_run
 def test_a_limit_that_cannot_be_is_not_believed(
-    limit: str, backlog: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str, longest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = import_module("netpoll.net.listen")  # the package has a function of that name
     file = tmp_path / "somaxconn"
     file.write_text(limit, encoding="latin-1")
-    for path in (file, tmp_path / "none") if backlog == socket.SOMAXCONN else (file,):
-        monkeypatch.setattr(module, "_SOMAXCONN", path)
+    for path in (file, tmp_path / "none") if longest == socket.SOMAXCONN else (file,):
+        monkeypatch.setattr(backlog, "_SOMAXCONN", path)
         with recorded("listen") as calls:
             net.listen("tcp", "127.0.0.1:0").close()
-        assert [backlog for _, backlog in calls.of("listen")] == [backlog]
+        assert [length for _, length in calls.of("listen")] == [longest]
 
 
 @in_run

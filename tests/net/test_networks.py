@@ -54,10 +54,14 @@ def test_an_unknown_network_is_refused(name: str) -> None:
         networks.find(name)
 
 
-@pytest.mark.parametrize("name", ["udp", "udp4", "udp6", "unix", "unixgram", "unixpacket"])
-@pytest.mark.parametrize("call", [net.dial, net.listen])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [(net.listen, name) for name in ("udp", "udp4", "udp6", "unixgram", "ip", "")]
+    + [(net.listen_packet, name) for name in ("tcp", "tcp6", "unix", "unixpacket", "ip")]
+    + [(net.dial, name) for name in ("ip", "TCP", "")],
+)
 @in_run
-def test_a_network_that_is_not_served_yet_is_refused(
+def test_a_network_that_has_no_such_thing_is_refused(
     call: Callable[[str, str], object], name: str
 ) -> None:
     with pytest.raises(UnknownNetworkError, match=f"^unknown network {name}$"):

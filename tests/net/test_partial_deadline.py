@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netpoll.errors import DeadlineExceeded
-from netpoll.net.dial import partial_deadline
+from netpoll.net.serial import partial_deadline
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ READING = {*READS, *ACCEPTS, *RAW_READS}
 
 CALLS = TABLE & {
     *("recv", "recvfrom", "recvmsg", "recvmmsg", "read", "readv"),
-    *("send", "sendto", "sendmsg", "sendmmsg", "write", "writev"),
+    *("send", "sendto", "sendmsg", "sendmmsg", "write", "quiet_write", "writev"),
     *("accept4", "connect", "sendfile", "splice"),
 }
 """The system calls by which these operations find out that they have to wait."""

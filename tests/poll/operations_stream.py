@@ -29,6 +29,12 @@ def reading_into() -> Iterator[tuple[StreamFD, Operation]]:
 
 
 @contextmanager
+def reading_into_several() -> Iterator[tuple[StreamFD, Operation]]:
+    with tcp.end() as (fd, _):
+        yield fd, lambda: fd.readv([bytearray(50), bytearray(50)])
+
+
+@contextmanager
 def reading_when_drained() -> Iterator[tuple[StreamFD, Operation]]:
     with tcp.end() as (fd, peer):
         peer.sendall(b"x")
@@ -62,7 +68,13 @@ def connecting() -> Iterator[tuple[FD, Operation]]:
         yield fd, lambda: fd.connect(address)
 
 
-READS: list[Blocked] = [reading, reading_much, reading_into, reading_when_drained]
+READS: list[Blocked] = [
+    reading,
+    reading_much,
+    reading_into,
+    reading_into_several,
+    reading_when_drained,
+]
 WRITES: list[Blocked] = [writing, writing_gathered]
 ACCEPTS: list[Blocked] = [accepting]
 CONNECTS: list[Blocked] = [connecting]

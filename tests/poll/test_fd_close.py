@@ -18,9 +18,10 @@ import pytest
 import netpoll
 from netpoll._poll.fd import FD
 from netpoll._poll.listen_fd import ListenFD
+from netpoll._poll.socket_fd import SocketFD
 from netpoll._poll.stream_fd import StreamFD
 from tests import tcp
-from tests.kernel import answering, on, one_by_one, recorded
+from tests.kernel import Answer, answering, into, on, one_by_one, recorded
 from tests.poll.operations import (
     ALL,
     CALLS,
@@ -32,6 +33,7 @@ from tests.poll.operations import (
     name_of,
     raised,
 )
+from tests.poll.operations_file import splicing_to
 from tests.poll.operations_stream import accepting, reading_when_drained
 from tests.running import Outcome, in_run, on_thread, parked
 
@@ -127,6 +129,8 @@ def test_a_closed_descriptor_refuses_everything() -> None:
             lambda: fd.read_bytes(1),
             lambda: fd.read_bytes(0),
             lambda: fd.readinto(bytearray(1)),
+            lambda: fd.readv([bytearray(1)]),
+            lambda: fd.readv([]),
             lambda: fd.write(b"x"),
             lambda: fd.write(b""),
             lambda: fd.writev([b"x"]),
@@ -233,6 +237,7 @@ CLOSED_DURING: list[tuple[str, Callable[[StreamFD], object], object]] = [
     ("recv", lambda fd: fd.read_bytes(10), b"data"),
     ("recv", lambda fd: fd.read_bytes(1 << 20), b"data"),
     ("recv", lambda fd: fd.readinto(bytearray(10)), 4),
+    ("recvmsg", lambda fd: fd.readv([bytearray(10)]), 4),
     ("send", lambda fd: fd.write(b"four"), 4),
     ("sendmsg", lambda fd: fd.writev([b"fo", b"ur"]), 4),
     ("getsockname", lambda fd: len(fd.getsockname()), 16),
@@ -275,6 +280,8 @@ def test_who_is_about_to_park_when_it_is_closed_does_not(blocked: Blocked) -> No
     with blocked() as (fd, operation):
         number = fd.fileno()
         calls = {name: on(number, closes) for name in CALLS}
+        if blocked == splicing_to:
+            calls["splice"] = into(number, closes)
         if blocked == reading_when_drained:  # which makes no call before it parks
             del calls["recv"]
             fd.close()
@@ -509,11 +516,50 @@ def test_adopting_makes_non_blocking_and_a_socket_is_close_on_exec() -> None:
 
 def test_a_number_that_cannot_be_adopted_stays_the_callers() -> None:
     near, far = socket.socketpair()
-    with near, far, answering(set_nonblocking=one_by_one(-errno.EIO)):
-        with pytest.raises(OSError):
+    failures: list[dict[str, Answer]] = [
+        {"set_nonblocking": one_by_one(-errno.EIO)},
+        {"getsockopt": one_by_one(-errno.EIO)},
+        {"getsockopt": one_by_one(None, -errno.EIO)},
+    ]
+    for failure in failures:
+        with answering(**failure), pytest.raises(OSError, match="Input/output"):
             StreamFD.adopt(near.fileno())
         gc.collect()
         assert is_open(near.fileno())
+        assert os.get_blocking(near.fileno())
+    near.close()
+    far.close()
+
+
+@pytest.mark.parametrize("kind", [StreamFD, ListenFD])
+def test_what_is_no_socket_stays_the_callers_as_it_was(kind: type[SocketFD]) -> None:
+    ends = os.pipe()
+    for number in ends:
+        with pytest.raises(OSError) as caught:
+            kind.adopt(number)
+        assert caught.value.errno == errno.ENOTSOCK
+        gc.collect()
+        assert is_open(number)
+        assert os.get_blocking(number)
+        os.close(number)
+
+
+@in_run
+def test_a_socket_knows_its_family_and_its_type() -> None:
+    for family, kind in (
+        (socket.AF_INET, socket.SOCK_STREAM),
+        (socket.AF_INET6, socket.SOCK_DGRAM),
+        (socket.AF_UNIX, socket.SOCK_SEQPACKET),
+    ):
+        made = SocketFD.socket(family, kind)
+        adopted = SocketFD.adopt(made.dup())
+        for fd in (made, adopted):
+            assert (fd.family, fd.kind) == (family, kind)
+            fd.close()
+    with tcp.listening() as (listener, address), socket.create_connection(address):
+        accepted, _ = listener.accept()
+        assert (accepted.family, accepted.kind) == (socket.AF_INET, socket.SOCK_STREAM)
+        accepted.close()
 
 
 @in_run

@@ -1,8 +1,11 @@
 """Networks: listen, dial, and what they give."""
 
-from netpoll.net.addr import Addr, InternetAddr, TCPAddr, UDPAddr, UnixAddr
+from netpoll.net.addr import Addr, InternetAddr, PipeAddr, TCPAddr, UDPAddr, UnixAddr
+from netpoll.net.adopt import from_fd
 from netpoll.net.conn import Conn
 from netpoll.net.control import Control, RawSocket
+from netpoll.net.copying import copy
+from netpoll.net.credentials import Credentials
 from netpoll.net.dial import Dialer, dial
 from netpoll.net.hostport import join_host_port, split_host_port
 from netpoll.net.interfaces import (
@@ -13,11 +16,12 @@ from netpoll.net.interfaces import (
     interface_by_name,
     interfaces,
 )
-from netpoll.net.listen import ListenConfig, listen
+from netpoll.net.listen import ListenConfig, listen, listen_packet
 from netpoll.net.listener import Listener
 from netpoll.net.message import Message
 from netpoll.net.multicast import listen_multicast
 from netpoll.net.packet_conn import PacketConn
+from netpoll.net.pipe import PipeConn, pipe
 from netpoll.net.resolver import (
     MX,
     NS,
@@ -37,6 +41,8 @@ from netpoll.net.sockopt import KeepAlive
 from netpoll.net.tcp import TCPConn, TCPListener
 from netpoll.net.tcp_info import TCPInfo
 from netpoll.net.udp import UDPConn
+from netpoll.net.unix import UnixConn, UnixListener
+from netpoll.net.unixgram import UnixDatagramConn
 
 __all__ = [
     "MX",
@@ -45,6 +51,7 @@ __all__ = [
     "Addr",
     "Conn",
     "Control",
+    "Credentials",
     "Dialer",
     "Interface",
     "InterfaceFlags",
@@ -54,6 +61,8 @@ __all__ = [
     "Listener",
     "Message",
     "PacketConn",
+    "PipeAddr",
+    "PipeConn",
     "RawSocket",
     "Resolver",
     "TCPAddr",
@@ -63,7 +72,12 @@ __all__ = [
     "UDPAddr",
     "UDPConn",
     "UnixAddr",
+    "UnixConn",
+    "UnixDatagramConn",
+    "UnixListener",
+    "copy",
     "dial",
+    "from_fd",
     "interface_addrs",
     "interface_by_index",
     "interface_by_name",
@@ -71,6 +85,7 @@ __all__ = [
     "join_host_port",
     "listen",
     "listen_multicast",
+    "listen_packet",
     "lookup_addr",
     "lookup_cname",
     "lookup_host",
@@ -80,6 +95,7 @@ __all__ = [
     "lookup_port",
     "lookup_srv",
     "lookup_txt",
+    "pipe",
     "split_host_port",
 ]
 

@@ -59,6 +59,19 @@ class Conn(Endpoint):
         Source: go1.27 internal/poll/writev.go; sendmsg(2)
         """
 
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send what a file holds from `offset` on, all or `count` bytes; return how many. Parks.
+
+        file: a File, what has fileno() as files of open() in binary mode have, a descriptor's
+        number, or an object with seek and read. The kernel copies by itself where it can, else the
+        file is read on a thread. Fewer bytes than `count`: the file ended. Afterwards its position
+        is behind what was sent, as after socket.sendfile, also on an error, of which
+        `bytes_written` tells. A file that is not in memory yet is read inside the call, and the
+        goroutines of this thread wait meanwhile, those of others run.
+        ValueError: offset or count is negative.
+        Source: go1.27 net/sendfile.go, internal/poll/sendfile.go; sendfile(2)
+        """
+
     @overload
     def makefile(
         self,

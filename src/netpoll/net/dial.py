@@ -1,180 +1,284 @@
-"""Dialling: one address after the other, within one time limit.
+"""Dialling: from a network and an address to a connection, within one time limit.
 
-Source: go1.27 net/dial.go, net/tcpsock_posix.go; connect(2)
+Source: go1.27 net/dial.go
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import EADDRNOTAVAIL
-from socket import AF_UNSPEC, IPPROTO_TCP
 from time import monotonic
+from typing import TYPE_CHECKING, overload
 
-from netpoll._poll.stream_fd import StreamFD
-from netpoll.errors import AddrError, DeadlineExceeded, OpError
-from netpoll.net import ip, limit, networks, sockopt
-from netpoll.net.addr import Addr, InternetAddr, TCPAddr, encode
-from netpoll.net.control import Control, control_network
-from netpoll.net.operror import wrap_error
+from netpoll.errors import AddrError
+from netpoll.net import limit, networks
+from netpoll.net.addr import Addr, InternetAddr, internet_class
+from netpoll.net.connect import Connector
+from netpoll.net.control import Control
+from netpoll.net.networks import (
+    Network,
+    TCPNetwork,
+    UDPNetwork,
+    UnixgramNetwork,
+    UnixNetwork,
+)
+from netpoll.net.operror import wrapping
+from netpoll.net.race import race
 from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.serial import serial
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
+from netpoll.net.targets import Target, interleaved, targets
 from netpoll.net.tcp import TCPConn
 
-_SANE_MINIMUM = 2.0  # seconds for one address, however many there are
-_RETRIES = 2  # after the kernel chose a local port that will not do
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What to connect to, and from where if that matters, ready for the kernel."""
-
-    addr: InternetAddr
-    raw: bytes
-    source: bytes | None
-    retries: int
+if TYPE_CHECKING:
+    from netpoll.net.udp import UDPConn
+    from netpoll.net.unix import UnixConn
+    from netpoll.net.unixgram import UnixDatagramConn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialer:
-    """The options of a dial.
+    """The options of a dial; what a network does not have is ignored on it.
 
     timeout: seconds for all of it, names included. deadline: a moment of time.monotonic(). The
-    earlier counts; with neither, the kernel's own limits do (about two minutes).
-    local_addr: where to connect from, as TCPAddr or "ip:port"; port 0 lets the kernel choose.
+        earlier counts; with neither, the kernel's own limits do (about two minutes).
+    local_addr: where to connect from, as an address of the network or its text: "ip:port", port 0
+        lets the kernel choose; a path or "@name" on Unix networks.
+    fallback_delay: seconds without an answer after which the next address of a name is tried beside
+        those before it, the families by turns (TCP). None: one address after the other, as the
+        resolver orders them, each with its share of the time; 0: all at once.
     keep_alive: of the connection; True is the default one, False and None are none.
     no_delay: whether the connection sends small writes at once.
+    fast_open: send what is written first along with the request to connect, to a peer that has
+        agreed to that before (TCP Fast Open). dial may then return before the peer has answered,
+        and the first write tells what a dial would have told; write before the first read. The
+        addresses are tried one after the other.
+    mptcp: use Multipath TCP if kernel and peer can, else TCP.
     control: called as control(network, address, socket) with each socket before it is connected:
-        "tcp4" or "tcp6", the address to connect to as "ip:port", and a RawSocket to set options on.
-        What it raises ends the dial.
+        "tcp4", "udp6", "unix", ..., the address to connect to, and a RawSocket to set options on.
+        An OSError is a failure of that address; what else it raises ends the dial.
     resolver: who knows the names; by default the system.
-    Source: go1.27 net/dial.go Dialer
+    Source: go1.27 net/dial.go Dialer; RFC 8305; RFC 7413; tcp(7) TCP_FASTOPEN_CONNECT
     """
 
     timeout: float | None = None
     deadline: float | None = None
-    local_addr: TCPAddr | str | None = None
+    local_addr: Addr | str | None = None
+    fallback_delay: float | None = 0.25
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE
     no_delay: bool = True
+    fast_open: bool = False
+    mptcp: bool = False
     control: Control | None = None
     resolver: Resolver | None = None
 
-    def dial(self, network: str, address: str | Addr) -> TCPConn:
+    def __post_init__(self) -> None:
+        delay = self.fallback_delay
+        if delay is not None and limit.moment("fallback delay", 0.0, delay) < 0:
+            raise ValueError("a fallback delay is a number of seconds from 0 on, or None")
+
+    @overload
+    def dial(self, network: TCPNetwork, address: str | Addr) -> TCPConn: ...
+    @overload
+    def dial(self, network: UDPNetwork, address: str | Addr) -> "UDPConn": ...
+    @overload
+    def dial(self, network: UnixNetwork, address: str | Addr) -> "UnixConn": ...
+    @overload
+    def dial(self, network: UnixgramNetwork, address: str | Addr) -> "UnixDatagramConn": ...
+    @overload
+    def dial(
+        self, network: str, address: str | Addr
+    ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
+    def dial(
+        self, network: str, address: str | Addr
+    ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         """Connect as the function dial does, with these options."""
         deadline = _earliest(self.timeout, self.deadline)
-        row = networks.find(network, "tcp")
-        local = self.local_addr
-        if local is not None and not isinstance(local, TCPAddr):
-            local = TCPAddr.parse(local)
-        addrs = resolve("dial", self.resolver or Resolver(), network, address, deadline)
-        targets = _targets(row.family, local, addrs)
-        return self._dial_serial(network, local, targets, deadline)
+        row = networks.find(network)
+        if row.transport == "unix":
+            return self._dial_unix(row, address, deadline)
+        local = self._local_internet(row)
+        resolver = self.resolver or Resolver()
+        addrs = resolve("dial", resolver, network, address, deadline)
+        several = targets(row.family, local, addrs)
+        if row.transport == "udp":
+            return self._dial_udp(row, local, several, deadline)
+        return self._dial_tcp(row, local, several, deadline)
 
-    def _dial_serial(
-        self, network: str, local: TCPAddr | None, targets: list[_Target], deadline: float | None
+    def _dial_tcp(
+        self,
+        row: Network,
+        local: InternetAddr | None,
+        several: list[Target],
+        deadline: float | None,
     ) -> TCPConn:
         """Return the first connection that comes about, or raise the error of the first target."""
-        errors: list[OpError] = []
-        for index, target in enumerate(targets):
-            try:
-                until = partial_deadline(monotonic(), deadline, len(targets) - index)
-                return self._dial_single(network, target, until)
-            except OSError as error:
-                errors.append(wrap_error("dial", network, local, target.addr, error))
-        try:
-            raise errors[0]
-        finally:
-            errors.clear()  # the errors' tracebacks hold this frame, which would hold the errors
+        connector = Connector(
+            network=row.name,
+            keep_alive=as_keep_alive(self.keep_alive),
+            no_delay=self.no_delay,
+            fast_open=self.fast_open,
+            mptcp=self.mptcp,
+            control=self.control,
+        )
+        with wrapping("dial", row.name, local, several[0].addr):
+            # With fast_open the first address would win unseen.
+            if len(several) == 1 or self.fallback_delay is None or self.fast_open:
+                return serial(connector.connect, several, deadline)
+            return race(connector.connect, interleaved(several), self.fallback_delay, deadline)
 
-    def _dial_single(self, network: str, target: _Target, until: float | None) -> TCPConn:
-        """Connect to one address; OSError without context."""
-        left = target.retries
-        while True:
-            try:
-                conn = self._connect(network, target, until, relent=not left)
-            except OSError as error:
-                # The kernel may choose a port that another connection to the same address has.
-                if error.errno != EADDRNOTAVAIL or not left:
-                    raise
-                conn = None
-            if conn is not None:
-                return conn
-            left -= 1
+    def _dial_udp(
+        self,
+        row: Network,
+        local: InternetAddr | None,
+        several: list[Target],
+        deadline: float | None,
+    ) -> "UDPConn":
+        """Return a socket connected to the first address that the kernel has a route to."""
+        from netpoll.net import udp_socket  # noqa: PLC0415 - who needs TCP alone does not pay for it
 
-    def _connect(
-        self, network: str, target: _Target, until: float | None, *, relent: bool
-    ) -> TCPConn | None:
-        """Connect one socket; None if it met itself and relent is not set."""
-        fd = StreamFD.socket(target.addr.family, networks.find(network).kind, IPPROTO_TCP)
-        try:
-            self._set_options(fd)
-            if self.control is not None:
-                self.control(control_network(network, target.addr.family), str(target.addr), fd)
-            if target.source is not None:
-                fd.bind(target.source)
-            fd.connect(target.raw, _remaining(until))
-            local = fd.getsockname()
-            # A port of the ephemeral range that nobody listens on may be chosen as local port of
-            # the connection to it: by TCP's simultaneous open the socket is then its own peer.
-            if local == target.raw and not relent:
-                fd.close()
-                return None
-            return TCPConn(fd, network, local, target.raw)
-        except BaseException:
-            fd.close()
-            raise
+        def connect(target: Target, _until: float | None) -> "UDPConn":
+            return udp_socket.connect(row.name, target.addr, target.local, self.control)
 
-    def _set_options(self, fd: StreamFD) -> None:
-        sockopt.set_no_delay(fd, self.no_delay)
-        sockopt.set_keep_alive(fd, as_keep_alive(self.keep_alive))
+        with wrapping("dial", row.name, local, several[0].addr):
+            return serial(connect, several, deadline)
+
+    def _dial_unix(
+        self, row: Network, address: str | Addr, deadline: float | None
+    ) -> "UnixConn | UnixDatagramConn":
+        from netpoll.net import unix_socket  # noqa: PLC0415 - as above
+
+        return unix_socket.connect(row.name, address, self.local_addr, self.control, deadline)
+
+    def _local_internet(self, row: Network) -> InternetAddr | None:
+        local = self.local_addr
+        if isinstance(local, str):
+            return internet_class(row).parse(local)
+        # Source: go1.27 net/dial.go (*Resolver).resolveAddrList
+        if local is not None and not isinstance(local, internet_class(row)):
+            raise AddrError("mismatched local address type", str(local))
+        return local
 
 
+@overload
+def dial(
+    network: TCPNetwork,
+    address: str | Addr,
+    *,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> TCPConn: ...
+@overload
+def dial(
+    network: UDPNetwork,
+    address: str | Addr,
+    *,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UDPConn": ...
+@overload
+def dial(
+    network: UnixNetwork,
+    address: str | Addr,
+    *,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UnixConn": ...
+@overload
+def dial(
+    network: UnixgramNetwork,
+    address: str | Addr,
+    *,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UnixDatagramConn": ...
+@overload
 def dial(
     network: str,
     address: str | Addr,
     *,
     timeout: float | None = None,
     deadline: float | None = None,
-    local_addr: TCPAddr | str | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
     no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
     control: Control | None = None,
     resolver: Resolver | None = None,
-) -> TCPConn:
-    """Connect to an address, "host:port" or an Addr; parks. For the options see Dialer.
+) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
+def dial(
+    network: str,
+    address: str | Addr,
+    *,
+    timeout: float | None = None,
+    deadline: float | None = None,
+    local_addr: Addr | str | None = None,
+    fallback_delay: float | None = 0.25,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: bool = False,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
+    """Connect to an address and return the connection; parks. For the options see Dialer.
 
-    network: "tcp", "tcp4" or "tcp6". address: an empty host or a wildcard address is this machine.
-    The addresses of a name are tried in turn, and share the time that there is.
+    network: "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix", "unixpacket" or "unixgram".
+    address: "host:port", where an empty host or a wildcard address is this machine; on Unix
+    networks a path or "@name"; or an Addr. On TCP the addresses of a name are tried staggered, and
+    the first to answer is the connection's. UDP sends nothing yet: it is the first address to which
+    there is a route.
 
     Raises DeadlineExceeded: the time was up, never earlier than asked, at once if it was up before.
     OpError: the first address's error, if none answers. UnknownNetworkError, AddrError, DNSError.
     Neither timeout nor deadline concerns the connection later.
-    Source: go1.27 net/dial.go Dial
+    Source: go1.27 net/dial.go Dial; RFC 8305
     """
     dialer = Dialer(
         timeout=timeout,
         deadline=deadline,
         local_addr=local_addr,
+        fallback_delay=fallback_delay,
         keep_alive=keep_alive,
         no_delay=no_delay,
+        fast_open=fast_open,
+        mptcp=mptcp,
         control=control,
         resolver=resolver,
     )
     return dialer.dial(network, address)
-
-
-def partial_deadline(now: float, deadline: float | None, addresses: int) -> float | None:
-    """Return until when to try one address, with so many left, this one included.
-
-    Each gets an equal part of the time left, but 2 s if there are that many; the last ones may then
-    get nothing. Raises DeadlineExceeded if no time is left.
-    """
-    if deadline is None:
-        return None
-    remaining = deadline - now
-    if remaining <= 0:
-        raise DeadlineExceeded
-    share = max(remaining / addresses, _SANE_MINIMUM)
-    return deadline if share >= remaining else now + share
 
 
 def _earliest(timeout: float | None, deadline: float | None) -> float | None:
@@ -183,38 +287,3 @@ def _earliest(timeout: float | None, deadline: float | None) -> float | None:
         limit.moment("timeout", monotonic(), timeout), limit.moment("deadline", 0.0, deadline)
     )
     return None if earliest == math.inf else earliest
-
-
-def _remaining(until: float | None) -> float | None:
-    if until is None:
-        return None
-    remaining = until - monotonic()
-    if remaining <= 0:
-        raise DeadlineExceeded
-    return remaining
-
-
-def _targets(family: int, local: TCPAddr | None, addrs: Sequence[InternetAddr]) -> list[_Target]:
-    """Return what to connect to, without what the local address cannot reach."""
-    usable = [addr for addr in addrs if local is None or _reaches(family, local, addr)]
-    if not usable:
-        raise AddrError("no suitable address found", str(local))
-    return [_target(local, addr) for addr in usable]
-
-
-def _reaches(family: int, local: TCPAddr, remote: InternetAddr) -> bool:
-    # On a network of both families a wildcard stands for that of the other one as well.
-    return local.family == remote.family or (family == AF_UNSPEC and local.is_wildcard)
-
-
-def _target(local: TCPAddr | None, remote: InternetAddr) -> _Target:
-    if remote.is_wildcard:
-        remote = TCPAddr(ip.LOOPBACK[remote.family], remote.port)
-    if local is not None and local.is_wildcard:
-        local = TCPAddr(ip.ANY[remote.family], local.port) if local.port else None
-    return _Target(
-        addr=remote,
-        raw=encode(remote),
-        source=None if local is None else encode(local),
-        retries=0 if local is not None and local.port else _RETRIES,
-    )

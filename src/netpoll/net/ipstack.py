@@ -3,15 +3,11 @@
 Source: go1.27 net/ipsock_posix.go ipStackCapabilities.probe
 """
 
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from functools import cache
 from socket import AF_INET6, IPPROTO_TCP, SOCK_STREAM
 
 from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import sockaddr, sockopt
-
-# These say that there is no socket to be had now, and nothing about the stack.
-_SHORTAGE = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 
 _MAPPED_LOOPBACK = "::ffff:127.0.0.1"
 
@@ -25,7 +21,7 @@ def maps_ipv4() -> bool:
     try:
         _bind_mapped()
     except OSError as error:
-        if error.errno in _SHORTAGE:
+        if error.errno in sockopt.SHORTAGE:
             raise  # and nothing is cached
         return False
     return True

@@ -1,82 +1,159 @@
-"""Listening: which socket an address asks for, and with which options."""
+"""Listening: which socket an address asks for, and with which options.
 
-import socket
+Source: go1.27 net/dial.go ListenConfig, net/sock_posix.go; listen(2); tcp(7); ipv6(7)
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP
+from typing import TYPE_CHECKING, overload
 
 from netpoll._poll.listen_fd import ListenFD
+from netpoll.net import backlog as queue
 from netpoll.net import ipstack, networks, sockopt
 from netpoll.net.addr import Addr, InternetAddr, encode
 from netpoll.net.control import Control, control_network
-from netpoll.net.operror import wrap_error
+from netpoll.net.networks import (
+    Network,
+    TCPNetwork,
+    UDPNetwork,
+    UnixgramNetwork,
+    UnixNetwork,
+)
+from netpoll.net.operror import wrapping
 from netpoll.net.resolve import Resolver, resolve
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
 from netpoll.net.tcp import TCPListener
 
-_SOMAXCONN = "/proc/sys/net/core/somaxconn"
-_MAX_BACKLOG = 65535  # before Linux 4.1 the kernel kept the number in 16 bits and cut it off
+if TYPE_CHECKING:
+    from netpoll.net.udp import UDPConn
+    from netpoll.net.unix import UnixListener
+    from netpoll.net.unixgram import UnixDatagramConn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenConfig:
-    """The options of a listener.
+    """The options of a listener or a packet connection; what a network lacks is ignored on it.
 
     backlog: how many peers may wait to be accepted; by default as many as the system allows.
-    reuse_port: share the port with other listeners of this user that say so too.
+    reuse_port: share the port with other sockets of this user that say so too.
+    reuse_addr: have the port although connections of an earlier listener still hold it; on UDP,
+        although other sockets have it that say so too. None: as is usual, which is yes for
+        listeners and no for UDP.
+    only_ipv6: whether a socket of IPv6 leaves IPv4 alone. None: unless it listens on an empty host
+        or "[::]" on "tcp" or "udp".
     keep_alive: of the connections accepted; True is the default one, False and None are none.
     no_delay: whether the connections accepted send small writes at once.
-    control: called as control(network, address, socket) before the socket is bound: "tcp4" or
-        "tcp6", the address to listen on as "ip:port", and a RawSocket to set options on. What it
-        raises ends the listen.
-    Source: go1.27 net/dial.go ListenConfig
+    fast_open: how many peers at a time may send data along with the request to connect, before it
+        is known that they are where they say (TCP Fast Open); 0 is none.
+    mptcp: let peers use Multipath TCP, if the kernel can.
+    control: called as control(network, address, socket) before the socket is bound: "tcp4", "udp6",
+        "unix", ..., the address to listen on, and a RawSocket to set options on. What it raises
+        ends the listen.
+    resolver: who knows the names; by default the system.
+    Source: go1.27 net/dial.go ListenConfig; RFC 7413; socket(7)
     """
 
     backlog: int | None = None
     reuse_port: bool = False
+    reuse_addr: bool | None = None
+    only_ipv6: bool | None = None
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE
     no_delay: bool = True
+    fast_open: int = 0
+    mptcp: bool = False
     control: Control | None = None
+    resolver: Resolver | None = None
 
-    def listen(self, network: str, address: str | Addr) -> TCPListener:
+    @overload
+    def listen(self, network: TCPNetwork, address: str | Addr) -> TCPListener: ...
+    @overload
+    def listen(self, network: UnixNetwork, address: str | Addr) -> "UnixListener": ...
+    @overload
+    def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener": ...
+    def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener":
         """Listen as the function listen does, with these options."""
-        row = networks.find(network, "tcp")
-        addrs = resolve("listen", Resolver(), network, address)
-        try:
-            addr, only_ipv6 = _choose(row.family, addrs)
-        except OSError as error:
-            raise wrap_error("listen", network, None, address, error) from error
-        raw = encode(addr)
-        try:
-            return self._open(network, addr, raw, only_ipv6=only_ipv6)
-        except OSError as error:
-            raise wrap_error("listen", network, None, addr, error) from error
+        row = networks.find(network, "tcp", "unix")
+        if row.transport == "unix":
+            from netpoll.net import unix_socket  # noqa: PLC0415 - who needs TCP alone pays nothing
 
-    def _open(
-        self, network: str, addr: InternetAddr, raw: bytes, *, only_ipv6: bool
+            return unix_socket.listen(network, address, self)
+        addr, only_ipv6 = self._internet(row, address)
+        raw = encode(addr)
+        with wrapping("listen", network, None, addr):
+            return self._listen_tcp(row, addr, raw, only_ipv6=only_ipv6)
+
+    @overload
+    def listen_packet(self, network: UDPNetwork, address: str | Addr) -> "UDPConn": ...
+    @overload
+    def listen_packet(
+        self, network: UnixgramNetwork, address: str | Addr
+    ) -> "UnixDatagramConn": ...
+    @overload
+    def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn": ...
+    def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn":
+        """Open a socket for datagrams as the function listen_packet does, with these options."""
+        row = networks.find(network, "udp", "unix")
+        if row.transport == "unix":
+            from netpoll.net import unix_socket  # noqa: PLC0415 - as above
+
+            return unix_socket.listen_packet(network, address, self.control)
+        from netpoll.net import udp_socket  # noqa: PLC0415 - as above
+
+        addr, only_ipv6 = self._internet(row, address)
+        with wrapping("listen", network, None, addr):
+            return udp_socket.listen(
+                network,
+                addr,
+                only_ipv6=only_ipv6,
+                reuse_addr=bool(self.reuse_addr),
+                reuse_port=self.reuse_port,
+                control=self.control,
+            )
+
+    def _internet(self, row: Network, address: str | Addr) -> tuple[InternetAddr, bool]:
+        """Return the address to listen on, and whether its socket is to be IPv6 alone."""
+        addrs = resolve("listen", self.resolver or Resolver(), row.name, address)
+        with wrapping("listen", row.name, None, address):
+            return _choose(row.family, addrs, only_ipv6=self.only_ipv6)
+
+    def _listen_tcp(
+        self, row: Network, addr: InternetAddr, raw: bytes, *, only_ipv6: bool
     ) -> TCPListener:
-        kind = networks.find(network).kind
-        fd = ListenFD.socket(addr.family, kind, IPPROTO_TCP)
+        fd = self._socket(row, addr.family)
         try:
             if addr.family == AF_INET6:
                 # Always, since the machine chooses the default (net.ipv6.bindv6only).
                 sockopt.set_only_ipv6(fd, only_ipv6)
             self._set_options(fd)
             if self.control is not None:
-                self.control(control_network(network, addr.family), str(addr), fd)
+                self.control(control_network(row.name, addr.family), str(addr), fd)
             fd.bind(raw)
-            fd.listen(_backlog() if self.backlog is None else self.backlog)
+            fd.listen(queue.longest() if self.backlog is None else self.backlog)
             # A control may have made the socket transparent (ip(7)): its connections then have
             # the address that each peer dialled.
-            return TCPListener(fd, network, shared=self.control is None)
+            return TCPListener(fd, row.name, shared=self.control is None)
         except BaseException:
             fd.close()
             raise
 
+    def _socket(self, row: Network, family: int) -> ListenFD:
+        """Return a socket, one of plain TCP where MPTCP cannot be had."""
+        if self.mptcp:
+            try:
+                return ListenFD.socket(family, row.kind, sockopt.IPPROTO_MPTCP)
+            except OSError as error:
+                if error.errno in sockopt.SHORTAGE:
+                    raise
+        return ListenFD.socket(family, row.kind, IPPROTO_TCP)
+
     def _set_options(self, fd: ListenFD) -> None:
-        sockopt.set_reuse_addr(fd)
+        if self.reuse_addr is None or self.reuse_addr:
+            sockopt.set_reuse_addr(fd)
         if self.reuse_port:
             sockopt.set_reuse_port(fd)
+        if self.fast_open:
+            sockopt.set_fast_open(fd, self.fast_open)
         # For the connections: a socket from accept(2) inherits these from the listening one, on
         # Linux TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT. That saves
         # five system calls a connection.
@@ -84,22 +161,76 @@ class ListenConfig:
         sockopt.set_keep_alive(fd, as_keep_alive(self.keep_alive))
 
 
+@overload
+def listen(
+    network: TCPNetwork,
+    address: str | Addr,
+    *,
+    backlog: int | None = None,
+    reuse_port: bool = False,
+    reuse_addr: bool = True,
+    only_ipv6: bool | None = None,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: int = 0,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> TCPListener: ...
+@overload
+def listen(
+    network: UnixNetwork,
+    address: str | Addr,
+    *,
+    backlog: int | None = None,
+    reuse_port: bool = False,
+    reuse_addr: bool = True,
+    only_ipv6: bool | None = None,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: int = 0,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UnixListener": ...
+@overload
 def listen(
     network: str,
     address: str | Addr,
     *,
     backlog: int | None = None,
     reuse_port: bool = False,
+    reuse_addr: bool = True,
+    only_ipv6: bool | None = None,
     keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
     no_delay: bool = True,
+    fast_open: int = 0,
+    mptcp: bool = False,
     control: Control | None = None,
-) -> TCPListener:
-    """Listen on an address, "host:port" or an Addr; for the options see ListenConfig.
+    resolver: Resolver | None = None,
+) -> "TCPListener | UnixListener": ...
+def listen(
+    network: str,
+    address: str | Addr,
+    *,
+    backlog: int | None = None,
+    reuse_port: bool = False,
+    reuse_addr: bool = True,
+    only_ipv6: bool | None = None,
+    keep_alive: KeepAlive | bool | None = DEFAULT_KEEP_ALIVE,
+    no_delay: bool = True,
+    fast_open: int = 0,
+    mptcp: bool = False,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "TCPListener | UnixListener":
+    """Listen on an address and return the listener; for the options see ListenConfig.
 
-    network: "tcp", "tcp4" or "tcp6". address: an empty host, or "[::]" on "tcp", stands for both
-    families through one socket where the machine can do that; "0.0.0.0" is IPv4 alone. The kernel
-    chooses port 0. Of several addresses of a name one is taken, IPv4 if there is one; looking it up
-    parks.
+    network: "tcp", "tcp4", "tcp6", "unix" or "unixpacket". address: "host:port" or an Addr. An
+    empty host, or "[::]" on "tcp", stands for both families through one socket where the machine
+    can do that; "0.0.0.0" is IPv4 alone. The kernel chooses port 0. Of several addresses of a name
+    one is taken, IPv4 if there is one; looking it up parks. On Unix networks it is a path, "@name"
+    for an abstract name, or "" for one that the kernel chooses.
 
     Raises OpError (the port is in use, the address is not of this machine, ...),
     UnknownNetworkError, AddrError, DNSError.
@@ -108,34 +239,92 @@ def listen(
     config = ListenConfig(
         backlog=backlog,
         reuse_port=reuse_port,
+        reuse_addr=reuse_addr,
+        only_ipv6=only_ipv6,
         keep_alive=keep_alive,
         no_delay=no_delay,
+        fast_open=fast_open,
+        mptcp=mptcp,
         control=control,
+        resolver=resolver,
     )
     return config.listen(network, address)
 
 
-def _choose(family: int, addrs: Sequence[InternetAddr]) -> tuple[InternetAddr, bool]:
+@overload
+def listen_packet(
+    network: UDPNetwork,
+    address: str | Addr,
+    *,
+    reuse_port: bool = False,
+    reuse_addr: bool = False,
+    only_ipv6: bool | None = None,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UDPConn": ...
+@overload
+def listen_packet(
+    network: UnixgramNetwork,
+    address: str | Addr,
+    *,
+    reuse_port: bool = False,
+    reuse_addr: bool = False,
+    only_ipv6: bool | None = None,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UnixDatagramConn": ...
+@overload
+def listen_packet(
+    network: str,
+    address: str | Addr,
+    *,
+    reuse_port: bool = False,
+    reuse_addr: bool = False,
+    only_ipv6: bool | None = None,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UDPConn | UnixDatagramConn": ...
+def listen_packet(
+    network: str,
+    address: str | Addr,
+    *,
+    reuse_port: bool = False,
+    reuse_addr: bool = False,
+    only_ipv6: bool | None = None,
+    control: Control | None = None,
+    resolver: Resolver | None = None,
+) -> "UDPConn | UnixDatagramConn":
+    """Open a socket for datagrams from and to anybody; for the options see ListenConfig.
+
+    network: "udp", "udp4", "udp6" or "unixgram". address: as listen takes it; looking a name up
+    parks.
+
+    Raises OpError, UnknownNetworkError, AddrError, DNSError, as listen does.
+    Source: go1.27 net/dial.go ListenPacket, net/sock_posix.go listenDatagram; udp(7), unix(7)
+    """
+    config = ListenConfig(
+        reuse_port=reuse_port,
+        reuse_addr=reuse_addr,
+        only_ipv6=only_ipv6,
+        control=control,
+        resolver=resolver,
+    )
+    return config.listen_packet(network, address)
+
+
+def _choose(
+    family: int, addrs: Sequence[InternetAddr], *, only_ipv6: bool | None
+) -> tuple[InternetAddr, bool]:
     """Return the address to listen on, and whether its socket is to be IPv6 alone.
 
     Source: go1.27 net/ipsock_posix.go favoriteAddrFamily
     """
     if family == AF_UNSPEC:
         for addr in addrs:
-            if addr.is_wildcard and addr.family == AF_INET6 and ipstack.maps_ipv4():
-                return addr, False
+            if addr.is_wildcard and addr.family == AF_INET6:
+                if only_ipv6 is not None:
+                    return addr, only_ipv6
+                if ipstack.maps_ipv4():
+                    return addr, False
     first = next((addr for addr in addrs if addr.family == AF_INET), addrs[0])
-    return first, family == AF_INET6
-
-
-def _backlog() -> int:
-    """Return the longest queue that the system allows.
-
-    Source: go1.27 net/sock_linux.go maxListenerBacklog
-    """
-    try:
-        with open(_SOMAXCONN, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes 2 ms to import
-            limit = int(file.read())
-    except (OSError, ValueError):
-        limit = 0
-    return min(limit or socket.SOMAXCONN, _MAX_BACKLOG)
+    return first, family == AF_INET6 if only_ipv6 is None else only_ipv6

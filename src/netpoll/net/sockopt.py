@@ -6,6 +6,7 @@ Source: go1.27 net/sockopt_posix.go, net/tcpsockopt_unix.go; socket(7); tcp(7); 
 
 import socket
 from dataclasses import dataclass
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from math import ceil, inf
 from operator import index
 from socket import IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET
@@ -13,8 +14,17 @@ from struct import Struct
 
 from netpoll._poll.socket_fd import SocketFD
 
+# These say that there is no socket to be had now, and nothing about what it is for.
+SHORTAGE = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
+
 _LINGER = Struct("=ii")  # struct linger: l_onoff, l_linger
 _MAX_INT = 2**31 - 1
+
+# The socket module has these since Python 3.12, 3.13 or not at all; asm-generic numbers of Linux.
+IPPROTO_MPTCP = 262
+IP_BIND_ADDRESS_NO_PORT = 24
+_TCP_FASTOPEN = 23
+_TCP_FASTOPEN_CONNECT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,17 @@ def set_reuse_addr(fd: SocketFD) -> None:
 def set_reuse_port(fd: SocketFD) -> None:
     """Let several sockets of one user listen on the same port; the kernel shares out the peers."""
     fd.setsockopt(SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def set_fast_open(fd: SocketFD, pending: int) -> None:
+    """Let a listener take data along with the request to connect, from so many peers at a time."""
+    value = _whole("fast_open is", pending, "requests")
+    fd.setsockopt(IPPROTO_TCP, _TCP_FASTOPEN, value)
+
+
+def set_fast_open_connect(fd: SocketFD) -> None:
+    """Let connect wait for the first data where the peer has agreed to that before. Linux 4.11."""
+    fd.setsockopt(IPPROTO_TCP, _TCP_FASTOPEN_CONNECT, 1)
 
 
 def set_only_ipv6(fd: SocketFD, enabled: bool) -> None:  # noqa: FBT001 - the option's value

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from netpoll.net import sockopt
+from netpoll.net import adopt, sockopt
 from netpoll.net.addr import TCPAddr
 from netpoll.net.conn import Conn
 from netpoll.net.endpoint import own_methods
@@ -35,6 +35,11 @@ class TCPConn(Conn):
         @property
         def remote_addr(self) -> TCPAddr:
             """The peer's address."""
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, TCPConn, fileno)
 
     def set_no_delay(self, enabled: bool) -> None:  # noqa: FBT001 - the option's value
         """Send small writes at once, which is the default, or let the kernel gather them."""
@@ -108,3 +113,8 @@ class TCPListener(StreamListener[TCPConn, TCPAddr]):
     __slots__ = ()
 
     _connection = TCPConn
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, TCPListener, fileno)

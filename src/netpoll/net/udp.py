@@ -3,10 +3,10 @@
 import socket
 from contextlib import AbstractContextManager
 from socket import AF_INET, AF_INET6, IPPROTO_UDP, SOL_SOCKET
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from netpoll.errors import AddrError
-from netpoll.net import ip, sockaddr, sockopt
+from netpoll.net import adopt, ip, sockaddr, sockopt
 from netpoll.net.addr import Addr, InternetAddr, UDPAddr, encode
 from netpoll.net.endpoint import own_methods
 from netpoll.net.operror import wrapping
@@ -46,6 +46,11 @@ class UDPConn(PacketConn):
 
         def readinto_from(self, buffer: Buffer) -> tuple[int, UDPAddr]:
             """Receive one datagram into a buffer; return its size and its sender."""
+
+    @classmethod
+    def from_fd(cls, fileno: int) -> Self:
+        """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        return adopt.as_kind(cls, UDPConn, fileno)
 
     def set_broadcast(self, enabled: bool) -> None:  # noqa: FBT001 - the option's value
         """Allow sending to broadcast addresses, which is the default on IPv4, or forbid it."""

@@ -1,0 +1,7 @@
+"""PipeFD; see pipe_fd.pyx."""
+from netpoll._poll.stream_fd cimport StreamFD
+
+cdef class PipeFD(StreamFD):
+    cdef readonly bint is_pipe
+
+    cdef void look(self) noexcept

@@ -1,0 +1,19 @@
+"""How many peers may wait for a listener to accept them."""
+
+import socket
+
+_SOMAXCONN = "/proc/sys/net/core/somaxconn"
+_MAX_BACKLOG = 65535  # before Linux 4.1 the kernel kept the number in 16 bits and cut it off
+
+
+def longest() -> int:
+    """Return the longest queue that the system allows.
+
+    Source: go1.27 net/sock_linux.go maxListenerBacklog
+    """
+    try:
+        with open(_SOMAXCONN, encoding="ascii") as file:  # noqa: PTH123 - pathlib takes 2 ms to import
+            limit = int(file.read())
+    except (OSError, ValueError):
+        limit = 0
+    return min(limit or socket.SOMAXCONN, _MAX_BACKLOG)
