@@ -15,12 +15,13 @@ from benchmarks.bench import Programs
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
 _PATIENCE = 300.0
-_IN_GO = {
+GO_PROGRAMS = {
     "tasks": HERE / "tasks",
     "files": HERE / "peers" / "files",
     "datagrams": HERE / "peers" / "datagrams",
     "lookups": HERE / "lookups",
 }
+"""Where the programs in Go are, but for the server of all peers."""
 
 
 class BuildError(Exception):
@@ -36,7 +37,7 @@ def build() -> tuple[Programs, str]:
     go_server, reason = build_go("go-server", peers / "go_server" / "main.go")
     in_go = {
         f"go_{name}": build_go(f"go-{name}", place / f"go_{name}" / "main.go")[0]
-        for name, place in _IN_GO.items()
+        for name, place in GO_PROGRAMS.items()
     }
     programs = Programs(
         pinned=build_c("pinned", [native / "pinned.c"]),

@@ -23,6 +23,7 @@ PREFIXES = (
 )
 """What to put before it: as root, and as anybody where that is allowed."""
 
+PORT = "53"
 CONTENTS = {
     "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:3\n",
     "/etc/nsswitch.conf": "hosts: files dns\n",
@@ -40,7 +41,9 @@ def main(core: str, pinned: str, server: str, spin: str, *command: str) -> int:
         for place, text in CONTENTS.items():
             mount(Path(directory, Path(place).name), text, place)
         bring_up("lo")
-        with subprocess.Popen([pinned, core, server, spin], stdout=subprocess.PIPE) as serving:
+        with subprocess.Popen(
+            [pinned, core, server, PORT, spin], stdout=subprocess.PIPE
+        ) as serving:
             try:
                 assert serving.stdout is not None  # noqa: S101 - it was started with a pipe
                 if not serving.stdout.readline():

@@ -1,8 +1,8 @@
-/* dns_server SPIN: a name server on 127.0.0.1:53 that knows h0.bench.test, h1.bench.test ...
+/* dns_server PORT SPIN: a name server on 127.0.0.1 that knows h0.bench.test, h1.bench.test ...
  *
  * The address of hN is 10.x.y.z, where x, y and z are the bytes of N, and fd00::N; nobody may keep
  * them. There are no other names. SPIN: 1 never to sleep: whoever asks a process that sleeps on another
- * core pays for waking it. Prints a line once it can be asked; ends with its parent. */
+ * core pays for waking it. PORT: 0 for any. Prints where it listens. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,46 +86,60 @@ static size_t answer(uint8_t *data, size_t size)
     return known ? end + write_record(data + end, type, number) : end;
 }
 
-static int listen_on_53(void)
+static int listen_on(int port)
 {
     int size = BUFFER, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     /* All questions come at once, and those that find no room would be asked again a second later. */
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
         die("bind");
+    socklen_t length = sizeof address;
+    getsockname(fd, (struct sockaddr *)&address, &length);
+    printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    fflush(stdout);
     return fd;
+}
+
+static struct message all[BATCH];
+static struct mmsghdr headers[BATCH], answers[BATCH];
+
+static int receive(int fd, int flags)
+{
+    for (int i = 0; i < BATCH; i++) {
+        all[i].vector = (struct iovec){.iov_base = all[i].data, .iov_len = ROOM};
+        headers[i].msg_hdr = (struct msghdr){.msg_name = &all[i].from,
+                                             .msg_namelen = sizeof all[i].from,
+                                             .msg_iov = &all[i].vector,
+                                             .msg_iovlen = 1};
+    }
+    int count = recvmmsg(fd, headers, BATCH, flags, NULL);
+    if (count < 0 && errno != EAGAIN && errno != EINTR)
+        die("recvmmsg");
+    return count;
+}
+
+static void reply(int fd, int count)
+{
+    int ready = 0;
+    for (int i = 0; i < count; i++) {
+        all[i].vector.iov_len = answer(all[i].data, headers[i].msg_len);
+        if (all[i].vector.iov_len > 0)
+            answers[ready++].msg_hdr = headers[i].msg_hdr;
+    }
+    for (int sent = 0; sent < ready;) {
+        int now = sendmmsg(fd, answers + sent, ready - sent, 0);
+        sent += now > 0 ? now : 1; /* one that cannot be sent is lost */
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static struct message all[BATCH];
-    static struct mmsghdr headers[BATCH], answers[BATCH];
-    int flags = argc > 1 && atoi(argv[1]) ? MSG_DONTWAIT : MSG_WAITFORONE;
-    int fd = listen_on_53();
-    puts("ready");
-    fflush(stdout);
-    for (;;) {
-        for (int i = 0; i < BATCH; i++) {
-            all[i].vector = (struct iovec){.iov_base = all[i].data, .iov_len = ROOM};
-            headers[i].msg_hdr = (struct msghdr){.msg_name = &all[i].from,
-                                                 .msg_namelen = sizeof all[i].from,
-                                                 .msg_iov = &all[i].vector,
-                                                 .msg_iovlen = 1};
-        }
-        int count = recvmmsg(fd, headers, BATCH, flags, NULL), ready = 0;
-        if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
-            die("recvmmsg");
-        for (int i = 0; i < count; i++) {
-            all[i].vector.iov_len = answer(all[i].data, headers[i].msg_len);
-            if (all[i].vector.iov_len > 0)
-                answers[ready++].msg_hdr = headers[i].msg_hdr;
-        }
-        for (int sent = 0; sent < ready;) {
-            int now = sendmmsg(fd, answers + sent, ready - sent, 0);
-            sent += now > 0 ? now : 1; /* who has gone gets none */
-        }
-    }
+    if (argc != 3)
+        return 2;
+    int fd = listen_on(atoi(argv[1])), flags = atoi(argv[2]) ? MSG_DONTWAIT : MSG_WAITFORONE;
+    for (;;)
+        reply(fd, receive(fd, flags));
 }
