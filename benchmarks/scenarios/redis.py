@@ -10,7 +10,7 @@ from benchmarks.peers.resp import REDIS, SERVERS
 from benchmarks.peers.resp.client import Client
 from benchmarks.processes import MeasureError, Server, run_pinned, serving
 from benchmarks.procfs import cpu_ns, cpu_ticks
-from benchmarks.scenario import Cell, Figure, Sample, Scenario
+from benchmarks.scenario import Axes, Cell, Figure, Sample, Scenario
 
 TOOL = "redis-benchmark"
 SIZE = 64  # bytes of a value
@@ -99,13 +99,13 @@ _FIGURES = (
 
 
 def _scenario(name: str, title: str, about: str, depth: int) -> Scenario:
-    axes = {"command": ("GET", "SET"), "conns": (50,), "depth": (depth,)}
+    others: Axes = {"conns": (50,), "depth": (depth,)}
     return Scenario(
         name=name,
         title=title,
         about=about,
-        axes=axes,
-        quick=axes,
+        axes={"command": ("GET", "SET"), **others},
+        quick={"command": ("GET",), **others},
         contenders=SERVERS,
         reference=REDIS.name,
         figures=_FIGURES,

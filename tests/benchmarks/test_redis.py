@@ -9,6 +9,7 @@ import pytest
 from benchmarks import plan
 from benchmarks.bench import Programs
 from benchmarks.contenders import Contender
+from benchmarks.machine import redis_version
 from benchmarks.peers.resp import REDIS, SERVERS
 from benchmarks.peers.resp.client import Client
 from benchmarks.processes import MeasureError
@@ -58,6 +59,11 @@ def test_a_value_that_was_read_stays_and_one_that_was_set_is_another_one() -> No
     for name, after in (("GET", b"x" * SIZE), ("SET", VALUE), ("SET", b"x"), ("SET", b"")):
         with pytest.raises(MeasureError, match=name):
             verify(name, VALUE, after)
+
+
+def test_its_version_is_one_of_the_words_that_it_says() -> None:
+    assert redis_version("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0") == "7.0.15"
+    assert redis_version("") == ""
 
 
 @pytest.mark.parametrize("answer", [b"-ERR no\r\n", b":1\r\n", b"$-1\r\n", b""])
