@@ -33,7 +33,7 @@ def test_each_connection_gets_the_whole_file_and_its_end(
     assert command[0] == sys.executable
     with file_of(3 * MIB) as path:
         content = Path(path).read_bytes()
-        with serving(*command[1:], path, "4096", *peer.last) as server:
+        with serving(*command[1:], path, "5000", *peer.last) as server:
             for _ in range(2):
                 with server.connect() as conn:
                     assert receive_all(conn) == content

@@ -34,8 +34,9 @@ def test_every_datagram_that_comes_back_is_counted_once(load: Path, options: str
     done = run_datagrams(load, "datagrams", echo, options)
     assert (done.returncode, done.stderr) == (0, "")
     reading = parse(done.stdout)
-    assert (reading.lost, len(reading.latency)) == (0, reading.operations)
-    assert 300 <= reading.operations <= len(seen)
+    assert reading.operations == len(reading.latency) >= 300
+    # On a busy machine an answer may take so long that it counts as lost.
+    assert reading.operations + reading.lost <= len(seen)
     assert len(set(seen)) == len(seen)
     assert reading.bytes == reading.operations * len(seen[0])
 
@@ -55,19 +56,17 @@ def test_one_that_does_not_come_back_is_lost_and_another_one_takes_its_place(loa
 
 
 def test_one_that_was_given_up_may_still_come(load: Path) -> None:
-    late: list[bytes] = []
+    seen: list[bytes] = []
 
     def slow(data: bytes) -> list[bytes]:
-        if not late:
-            late.append(data)
-            return []
-        # By its number the socket has given up the first one: it sends so many more meanwhile.
-        again = late.pop() if int.from_bytes(data[:8], "little") == 80 else b""
-        late.append(b"")
-        return [data, again] if again else [data]
+        seen.append(data)
+        # There is one at a time: when others have come, the first one has been given up.
+        return {1: [], 80: [data, seen[0]]}.get(len(seen), [data])
 
     options = "--connections 1 --depth 1 --requests 300"
-    assert run_datagrams(load, "datagrams", slow, options).returncode == 0
+    done = run_datagrams(load, "datagrams", slow, options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(seen) >= 300
 
 
 @pytest.mark.parametrize(
@@ -103,7 +102,7 @@ def test_a_flood_is_what_arrived_and_what_did_not(load: Path) -> None:
     done = run_datagrams(load, "flood", counter, "--seconds 0.02 --warmup 0.005")
     assert (done.returncode, done.stderr) == (0, "")
     reading = parse(done.stdout)
-    assert 0 < reading.operations < counter.count
+    assert 0 < reading.operations <= counter.count
     assert reading.bytes == 64 * reading.operations
     # A batch is of 64 datagrams, and all of them are accounted for.
     assert (reading.operations + reading.lost) % 64 == 0
@@ -141,4 +140,16 @@ def test_a_question_that_is_lost_is_asked_again(load: Path) -> None:
 
     done = run_datagrams(load, "flood", deaf, "--requests 64 --seconds 5")
     assert (done.returncode, done.stderr) == (0, "")
-    assert questions == 6
+    assert questions >= 6
+
+
+def test_the_answer_to_an_earlier_question_is_not_taken_for_one(load: Path) -> None:
+    counter = Counter()
+
+    def repeating(data: bytes) -> list[bytes]:
+        return counter(data) * 3
+
+    done = run_datagrams(load, "flood", repeating, "--requests 64 --seconds 5")
+    assert (done.returncode, done.stderr) == (0, "")
+    reading = parse(done.stdout)
+    assert (reading.operations, reading.lost) == (64, 0)

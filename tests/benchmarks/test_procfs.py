@@ -18,7 +18,7 @@ def test_ticks_are_the_user_and_the_system_time() -> None:
 
 
 def test_the_name_of_a_process_may_look_like_what_comes_behind_it(tmp_path: Path) -> None:
-    odd = tmp_path / "a) R 1 1 1"
+    odd = tmp_path / "a) R 1 1 1 1"
     odd.symlink_to(sys.executable)
     command = [str(odd), "-S", "-c", WAIT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
