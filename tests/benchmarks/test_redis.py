@@ -17,6 +17,7 @@ from benchmarks.scenario import Cell
 from benchmarks.scenarios import redis
 from benchmarks.scenarios.redis import KEY, PIPELINED, SINGLE, SIZE, command, parse, verify
 from tests.benchmarks.loads import served
+from tests.clients import client
 from tests.program import serving
 
 TABLE = (
@@ -74,10 +75,10 @@ def test_an_answer_that_is_no_string_is_no_answer(answer: bytes) -> None:
 
     with (
         served(serve) as port,
-        Client(port) as client,
+        Client(port) as asking,
         pytest.raises(MeasureError, match="the answer to GET was"),
     ):
-        client.ask(b"GET", KEY)
+        asking.ask(b"GET", KEY)
 
 
 def test_without_redis_benchmark_there_are_no_such_scenarios_and_it_is_said(
@@ -94,19 +95,20 @@ def test_without_redis_benchmark_there_are_no_such_scenarios_and_it_is_said(
 
 @pytest.mark.parametrize("peer", SERVERS, ids=lambda peer: peer.name)
 def test_each_server_keeps_what_it_is_given(peer: Contender, nothing_in_go: Programs) -> None:
+    if peer.tool:
+        client(peer.tool)
     if reason := peer.missing(nothing_in_go):
         pytest.skip(reason)
     command = peer.command(nothing_in_go)
     assert command is not None
-    with serving(*command[1:], *peer.last) as server, Client(server.port) as client:
-        assert client.ask(b"SET", KEY, VALUE) == b"OK"
-        assert client.ask(b"GET", KEY) == VALUE
+    with serving(*command[1:], *peer.last) as server, Client(server.port) as asking:
+        assert asking.ask(b"SET", KEY, VALUE) == b"OK"
+        assert asking.ask(b"GET", KEY) == VALUE
 
 
 def test_redis_takes_the_place_of_the_process_that_was_started(nothing_in_go: Programs) -> None:
     """So its processor time can be read."""
-    if reason := REDIS.missing(nothing_in_go):
-        pytest.skip(reason)
+    client("redis-server")
     command = REDIS.command(nothing_in_go)
     assert command is not None
     with serving(*command[1:]) as server:
@@ -115,12 +117,12 @@ def test_redis_takes_the_place_of_the_process_that_was_started(nothing_in_go: Pr
 
 
 def test_redis_benchmark_reads_and_sets_the_key_that_is_looked_at(nothing_in_go: Programs) -> None:
-    if reason := redis.missing(nothing_in_go) or REDIS.missing(nothing_in_go):
-        pytest.skip(reason)
+    client("redis-server")
+    client(redis.TOOL)
     words = REDIS.command(nothing_in_go)
     assert words is not None
-    with serving(*words[1:]) as server, Client(server.port) as client:
-        client.ask(b"SET", KEY, VALUE)
+    with serving(*words[1:]) as server, Client(server.port) as asking:
+        asking.ask(b"SET", KEY, VALUE)
         for name in ("GET", "SET"):
             cell = Cell("redis", (("command", name), ("conns", 2), ("depth", 1)))
             done = subprocess.run(
@@ -131,4 +133,4 @@ def test_redis_benchmark_reads_and_sets_the_key_that_is_looked_at(nothing_in_go:
                 check=True,
             )
             parse(done.stdout)
-            verify(name, VALUE, client.ask(b"GET", KEY))
+            verify(name, VALUE, asking.ask(b"GET", KEY))
