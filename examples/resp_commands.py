@@ -1,7 +1,7 @@
 """The commands of resp_server.py: from the words of a command to the bytes of its answer.
 
 Nothing here waits, so that a command is done before the next one of whatever client begins. The
-answers are worded as by Redis 7, in version 2 of its protocol.
+answers are worded as by Redis 7, in version 2 of its protocol, or 3 for a client that asks for it.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from resp_store import MAX_INTEGER, MIN_INTEGER, CommandError, Store, integer
 
-VERSION = 2
+VERSIONS = (2, 3)  # of the protocol; in 3 there are maps, sets and one null for all
 MAX_STRING = 512 << 20  # bytes
 UNITS = {b"EX": 1000, b"PX": 1}  # milliseconds
 SET_OPTIONS = {*UNITS, b"NX", b"XX", b"KEEPTTL"}
@@ -22,8 +22,8 @@ PRINTABLE = bytes(range(ord("!"), ord("~") + 1))
 SETTINGS = {b"appendonly": b"no", b"databases": b"1", b"maxmemory": b"0", b"save": b""}
 
 OK = b"+OK\r\n"
-NULL = b"$-1\r\n"
-NULL_ARRAY = b"*-1\r\n"
+NULLS = {2: b"$-1\r\n", 3: b"_\r\n"}
+NULL_ARRAYS = {2: b"*-1\r\n", 3: b"_\r\n"}
 
 SYNTAX = b"ERR syntax error"
 ARITY = b"ERR wrong number of arguments for '%b' command"
@@ -38,9 +38,9 @@ Extend = Callable[[deque[bytes], Iterable[bytes]], None]
 Take = Callable[[deque[bytes]], bytes]
 
 
-def bulk(value: bytes | None) -> bytes:
-    """Encode a string, or that there is none."""
-    return NULL if value is None else b"$%d\r\n%b\r\n" % (len(value), value)
+def bulk(value: bytes) -> bytes:
+    """Encode a string."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
 def number(value: int) -> bytes:
@@ -56,6 +56,14 @@ def array(answers: Sequence[bytes]) -> bytes:
 def bulks(values: Iterable[bytes]) -> bytes:
     """Encode a list of strings."""
     return array([bulk(value) for value in values])
+
+
+def mapping(version: int, answers: dict[bytes, bytes]) -> bytes:
+    """Encode answers by name: to version 2 of the protocol that is a list."""
+    parts = [part for name, answer in answers.items() for part in (bulk(name), answer)]
+    return (
+        array(parts) if version == VERSIONS[0] else b"%%%d\r\n%b" % (len(answers), b"".join(parts))
+    )
 
 
 def failure(text: bytes) -> bytes:
@@ -76,6 +84,8 @@ class Session:
         self.store = store
         self.id = next(self.ids)
         self.name = b""
+        self.version = 2
+        self.null = NULLS[2]
         self.over = False  # once the client has taken its leave
 
     def execute(self, words: Sequence[bytes]) -> bytes:
@@ -95,13 +105,14 @@ class Session:
             exists = self.store.find(key) is not None
             deadline = self.set_deadline(key, given)
             if (b"NX" in given and exists) or (b"XX" in given and not exists):
-                return NULL
+                return self.null
         self.store.set(key, value, deadline)
         return OK
 
     def do_get(self, key: bytes) -> bytes:
         """GET key."""
-        return bulk(self.store.string(key))
+        value = self.store.string(key)
+        return self.null if value is None else bulk(value)
 
     def do_append(self, key: bytes, more: bytes) -> bytes:
         """APPEND key value: the answer is the new length."""
@@ -223,22 +234,29 @@ class Session:
         self.over = True
         return OK
 
-    def do_hello(self, version: bytes = b"2", *options: bytes) -> bytes:
-        """HELLO [2]: no other version, no option. Clients are told which Redis this is like."""
-        if integer(version, BAD_VERSION) != VERSION:
+    def do_hello(self, version: bytes = b"", *options: bytes) -> bytes:
+        """HELLO [2 | 3 [SETNAME name]]: clients are told which Redis this is like."""
+        wanted = integer(version, BAD_VERSION) if version else self.version
+        if wanted not in VERSIONS:
             raise CommandError(b"NOPROTO unsupported protocol version")
-        if options:
-            raise CommandError(b"ERR Syntax error in HELLO option '%b'" % options[0])
+        match [word.upper() for word in options]:
+            case []:
+                pass
+            case [b"SETNAME", _]:
+                self.rename(options[1])
+            case _:
+                raise CommandError(b"ERR Syntax error in HELLO option '%b'" % options[0])
+        self.version, self.null = wanted, NULLS[wanted]
         facts = {
             b"server": bulk(b"redis"),
             b"version": bulk(b"7.0.0"),
-            b"proto": number(VERSION),
+            b"proto": number(self.version),
             b"id": number(self.id),
             b"mode": bulk(b"standalone"),
             b"role": bulk(b"master"),
             b"modules": array([]),
         }
-        return array([part for name, fact in facts.items() for part in (bulk(name), fact)])
+        return mapping(self.version, facts)
 
     def do_client(self, subcommand: bytes, *words: bytes) -> bytes:
         """CLIENT ID | GETNAME | SETNAME name | SETINFO attribute value."""
@@ -246,7 +264,7 @@ class Session:
             case [b"ID"]:
                 return number(self.id)
             case [b"GETNAME"]:
-                return bulk(self.name or None)
+                return bulk(self.name) if self.name else self.null
             case [b"SETNAME", name]:
                 return self.rename(name)
             case [b"SETINFO", _, _]:
@@ -259,7 +277,7 @@ class Session:
             raise CommandError(SUBCOMMAND % (subcommand, b"CONFIG"))
         wanted = [pattern.lower() for pattern in patterns]
         found = [name for name in SETTINGS if any(fnmatchcase(name, each) for each in wanted)]
-        return bulks(word for name in found for word in (name, SETTINGS[name]))
+        return mapping(self.version, {name: bulk(SETTINGS[name]) for name in found})
 
     def do_command(self, subcommand: bytes = b"", *_: bytes) -> bytes:
         """COMMAND [COUNT | LIST | DOCS]: there is no documentation."""
@@ -269,7 +287,7 @@ class Session:
             case b"LIST":
                 return bulks(name.lower() for name in COMMANDS)
             case b"DOCS":
-                return array([])
+                return mapping(self.version, {})
             case b"":
                 return array([command.describe(name) for name, command in COMMANDS.items()])
         raise CommandError(SUBCOMMAND % (subcommand, b"COMMAND"))
@@ -306,7 +324,7 @@ class Session:
             raise CommandError(NOT_A_COUNT)
         items = self.store.list(key)
         if not items:
-            return NULL if most is None else NULL_ARRAY
+            return self.null if most is None else NULL_ARRAYS[self.version]
         taken = [take(items) for _ in range(min(limit, len(items)))]
         if not items:
             self.store.delete(key)
@@ -351,9 +369,11 @@ class Command(NamedTuple):
         return cls(function, len(needed), inf if some else len(parameters))
 
     def describe(self, name: bytes) -> bytes:
-        """Encode the row as Redis does: name, number of words, flags, positions of the keys."""
+        """Encode the row as Redis does, without what is not known here."""
         arity = self.least if self.least == self.most else -self.least
-        return array([bulk(name.lower()), number(arity), array([]), *[number(0)] * 3])
+        positions = [number(0)] * 3  # of the keys
+        rest = [array([])] * 4  # categories, hints, the keys in other words, subcommands
+        return array([bulk(name.lower()), number(arity), array([]), *positions, *rest])
 
 
 COMMANDS = {

@@ -134,8 +134,7 @@ def relay(client: net.TCPConn, server: net.TCPConn) -> None:
 def copy(source: net.TCPConn, sink: net.TCPConn) -> None:
     """Pass bytes one way, and the end of the stream too; a reset ends both ways."""
     try:
-        while data := source.read():
-            sink.write(data)
+        net.copy(sink, source)  # in the kernel, from socket to socket
         sink.close_write()
     except OSError:
         for conn in (source, sink):

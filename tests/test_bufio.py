@@ -389,3 +389,15 @@ def test_a_number_of_bytes_is_a_number(wrong: Any) -> None:
     for method in (reader.read, reader.read_exactly, reader.peek, reader.discard):
         with pytest.raises(TypeError):
             method(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"), [(1.0, TypeError), ("1", TypeError), (None, TypeError), (-1, ValueError)]
+)
+def test_an_exact_read_that_cannot_be_takes_nothing(wrong: Any, error: type[Exception]) -> None:
+    reader = Reader(Source(b"abcd"))
+    reader.peek(1)
+    reader.read_exactly(1)
+    with pytest.raises(error):
+        reader.read_exactly(wrong)
+    assert (reader.buffered, reader.read_exactly(2)) == (3, b"bc")

@@ -22,7 +22,10 @@ Errors: OSErrors, with the kinds listed below. lowlevel: for those who build on 
 
 __version__ = "0.1.0"
 
-from netpoll import bufio, lowlevel, net
+import importlib
+import typing
+
+from netpoll import lowlevel, net
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
 from netpoll._runtime.lifecycle import run
 from netpoll._runtime.report import excepthook
@@ -40,8 +43,14 @@ from netpoll.errors import (
     OpError,
     UnknownNetworkError,
 )
-from netpoll.net.file import File
-from netpoll.net.file_kinds import open_fd
+
+if typing.TYPE_CHECKING:
+    from netpoll import bufio
+    from netpoll.net.file import File
+    from netpoll.net.file_kinds import open_fd
+
+# What not every program needs is imported when it is asked for.
+_LATER = {"File": "net.file", "open_fd": "net.file_kinds"}
 
 __all__ = [
     "AddrError",
@@ -69,3 +78,12 @@ __all__ = [
     "run",
     "sleep",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "bufio":
+        return importlib.import_module("netpoll.bufio")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f"netpoll.{_LATER[name]}"), name)
+    return value

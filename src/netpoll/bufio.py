@@ -97,6 +97,12 @@ class Reader:
         IncompleteReadError: the stream ended before. LimitExceededError: n is above the limit.
         ValueError: n is negative.
         """
+        data, start = self._data, self._start
+        end = start + n
+        if limit is None and n >= 0 and end < len(data) and type(data) is bytes:
+            some = data[start:end]  # the most frequent case, without a call
+            self._start = end
+            return some
         _natural("n", n)
         if limit is not None and n > limit:
             raise LimitExceededError(limit, b"")

@@ -21,6 +21,7 @@ class OpError(OSError):
     network: on which network ("tcp", "tcp4", ...).
     source, addr: the local and the remote address, None if unknown; a listener's own is addr.
     bytes_written: how much of the data a failed write has handed to the kernel.
+    messages_written: how many datagrams of a batch, if it was one.
     Source: go1.27 net/net.go OpError
     """
 
@@ -29,6 +30,7 @@ class OpError(OSError):
     source: object | None
     addr: object | None
     bytes_written: int
+    messages_written: int = 0
 
     _errno: ClassVar[int | None] = None
     _reason: ClassVar[str | None] = None

@@ -63,6 +63,53 @@ def test_redis_answers_so(tmp_path: Path) -> None:
                 assert receive_all(client) == b"+OK\r\n+OK\r\n"
 
 
+IN_VERSION_3 = [
+    (b"get nothing", b"_"),
+    (b"lpop nothing", b"_"),
+    (b"lpop nothing 2", b"_"),
+    (b"set k v xx", b"_"),
+    (b"set k v", b"+OK"),
+    (b"get k", b"$1|v"),
+    (b"rpush l a b", b":2"),
+    (b"lpop l 2", b"*2|$1|a|$1|b"),
+    (b"ttl k", b":-1"),
+    (b"client getname", b"_"),
+    (b"hello 4", b"-NOPROTO unsupported protocol version"),
+    (b"hello 2 foo", b"-ERR Syntax error in HELLO option 'foo'"),
+    (b"hello 2 setname", b"-ERR Syntax error in HELLO option 'setname'"),
+    (
+        b"hello 2 setname 'a b'",
+        b"-ERR Client names cannot contain spaces, newlines or special characters.",
+    ),
+    (b"get nothing", b"_"),
+    (b"config get appendonly", b"%1|$10|appendonly|$2|no"),
+    (b"config get nothing", b"%0"),
+    (b"command docs nothing", b"%0"),
+    (b"echo x", b"$1|x"),
+]
+"""What is said after HELLO 3, as in resp_answers.txt."""
+
+
+def test_version_3_of_the_protocol_goes_as_with_redis(tmp_path: Path) -> None:
+    expected = b"".join(answer.replace(b"|", b"\r\n") + b"\r\n" for _, answer in IN_VERSION_3)
+    session = Session(Store())
+    say(session, b"hello 3")
+    assert b"".join(say(session, line) for line, _ in IN_VERSION_3) == expected
+    with redis_server(tmp_path) as address, socket.socket(socket.AF_UNIX) as client:
+        client.connect(address)
+        lines = [b"hello 3", *[line for line, _ in IN_VERSION_3]]
+        client.sendall(b"".join(line + b"\r\n" for line in lines))
+        client.shutdown(socket.SHUT_WR)
+        front, _, heard = receive_all(client).partition(b"$7\r\nmodules\r\n*0\r\n")
+        assert front.startswith(b"%7\r\n")
+        assert heard == expected
+
+
+def test_hello_takes_a_name_too(session: Session) -> None:
+    assert say(session, b"HELLO 3 setname me").startswith(b"%7\r\n")
+    assert say(session, b"CLIENT GETNAME") == b"$2\r\nme\r\n"
+
+
 def test_a_deadline_that_is_over_is_not_kept() -> None:
     now = 1000.0
     session = Session(Store(clock=lambda: now))
@@ -92,10 +139,11 @@ def test_each_client_has_a_number_and_a_name_of_its_own() -> None:
 
 
 def test_hello_tells_the_version_of_the_protocol(session: Session) -> None:
-    for line in (b"HELLO", b"HELLO 2"):
+    for line, version in [(b"HELLO", 2), (b"HELLO 3", 3), (b"HELLO", 3), (b"HELLO 2", 2)]:
         answer = say(session, line)
-        assert answer.startswith(b"*14\r\n$6\r\nserver\r\n")
-        assert b"$5\r\nproto\r\n:2\r\n" in answer
+        front = b"*14" if version == 2 else b"%7"
+        assert answer.startswith(front + b"\r\n$6\r\nserver\r\n")
+        assert b"$5\r\nproto\r\n:%d\r\n" % version in answer
         assert answer.endswith(b"$7\r\nmodules\r\n*0\r\n")
 
 
@@ -105,6 +153,8 @@ def test_the_table_of_commands_is_given_out(session: Session) -> None:
     assert b"$4\r\nlpop\r\n:-2\r\n" in say(session, b"COMMAND")
     assert b"$4\r\nlpop\r\n" in say(session, b"COMMAND LIST")
     assert say(session, b"COMMAND DOCS get") == b"*0\r\n"
+    say(session, b"HELLO 3")
+    assert say(session, b"COMMAND DOCS get") == b"%0\r\n"
     listed = int(say(session, b"COMMAND LIST").split(b"\r\n")[0][1:])
     assert say(session, b"COMMAND COUNT") == b":%d\r\n" % listed
 

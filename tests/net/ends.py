@@ -9,6 +9,7 @@ import pytest
 
 import netpoll
 from netpoll import go, gosched, net
+from netpoll.net.networks import TCPNetwork
 
 Handler = Callable[[net.TCPConn], object]
 
@@ -29,7 +30,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 
 @contextmanager
 def connected(
-    network: str = "tcp", address: str = "127.0.0.1:0", **options: Any
+    network: TCPNetwork = "tcp", address: str = "127.0.0.1:0", **options: Any
 ) -> Iterator[tuple[net.TCPConn, net.TCPConn]]:
     """Return the end that dialled and the end that was accepted; options are those of dial."""
     with ExitStack() as stack:

@@ -155,16 +155,3 @@ def test_control_sees_the_sockets_of_each_network(tmp_path: Path) -> None:
         with listen(network, asked) as listener:
             dialer.dial(network, str(listener.local_addr)).close()
             assert seen == [(name, asked), (name, str(listener.local_addr))]
-
-
-def test_a_network_of_unix_sockets_costs_nothing_where_there_is_none() -> None:
-    from tests.running import says  # noqa: PLC0415
-
-    loaded = says(
-        """
-        import sys
-        from netpoll import net
-        print([name for name in ("unix_socket", "race") if f"netpoll.net.{name}" in sys.modules])
-        """
-    )
-    assert loaded == "['race']\n"

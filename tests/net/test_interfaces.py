@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from netpoll import OpError
-from netpoll.net import interfaces as module
-from netpoll.net.interfaces import (
+from netpoll.net import interface as module
+from netpoll.net.interface import (
     Interface,
     InterfaceFlags,
     interface_addrs,

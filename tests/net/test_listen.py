@@ -10,6 +10,7 @@ from netpoll import AddrError, DNSError, OpError, UnknownNetworkError, net
 from netpoll._poll.socket_fd import SocketFD
 from netpoll.net import TCPAddr, backlog, ipstack
 from netpoll.net.addr import decode
+from netpoll.net.networks import TCPNetwork
 from tests.kernel import answering, recorded
 from tests.net.ends import needs_ipv6, refusing
 from tests.running import in_run
@@ -40,7 +41,7 @@ WITH_IPV6 = [
     ("network", "host"), EVERYWHERE + [pytest.param(*row, marks=needs_ipv6) for row in WITH_IPV6]
 )
 @in_run
-def test_an_address_can_be_had_once_and_again_after_close(network: str, host: str) -> None:
+def test_an_address_can_be_had_once_and_again_after_close(network: TCPNetwork, host: str) -> None:
     # Source: go1.27 net/listen_test.go TestTCPListener
     with net.listen(network, net.join_host_port(host, 0)) as first:
         address = net.join_host_port(host, first.local_addr.port)
@@ -84,7 +85,7 @@ TAKEN = [
 @pytest.mark.parametrize(("first", "second"), SHARED)
 @in_run
 def test_a_port_can_be_had_once_on_each_family(
-    first: tuple[str, str], second: tuple[str, str]
+    first: tuple[TCPNetwork, str], second: tuple[TCPNetwork, str]
 ) -> None:
     # Source: go1.27 net/listen_test.go TestDualStackTCPListener
     for attempt in range(5):  # a stranger may have the port on the other family
@@ -108,7 +109,7 @@ def test_a_port_can_be_had_once_on_each_family(
 @pytest.mark.parametrize(("first", "second"), TAKEN)
 @in_run
 def test_a_port_of_both_families_is_taken_on_each(
-    first: tuple[str, str], second: tuple[str, str]
+    first: tuple[TCPNetwork, str], second: tuple[TCPNetwork, str]
 ) -> None:
     # Source: go1.27 net/listen_test.go TestDualStackTCPListener
     with net.listen(first[0], net.join_host_port(first[1], 0)) as one:
@@ -142,7 +143,7 @@ def test_peers_of_both_families_come_to_one_listener_and_are_shown_as_what_they_
     [("tcp4", "127.0.0.1"), pytest.param("tcp6", "::1", marks=needs_ipv6)],
 )
 @in_run
-def test_a_wildcard_of_one_family_refuses_the_other(network: str, host: str) -> None:
+def test_a_wildcard_of_one_family_refuses_the_other(network: TCPNetwork, host: str) -> None:
     # Source: go1.27 net/ipsock_test.go TestListenIPv6WildcardAddr
     other = {"tcp4": "::1", "tcp6": "127.0.0.1"}[network]
     with net.listen(network, ":0") as listener:

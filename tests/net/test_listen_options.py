@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from netpoll import OpError, go, net
+from netpoll.net.networks import TCPNetwork
 from tests.kernel import answering, recorded
 from tests.net.ends import needs_ipv6, read_exactly
 from tests.running import in_run
@@ -64,8 +65,13 @@ def test_a_listener_for_ipv6_alone_leaves_the_port_of_ipv4_to_others() -> None:
 
 @in_run
 def test_on_ipv4_it_means_nothing() -> None:
+    rows: list[tuple[TCPNetwork, str]] = [
+        ("tcp4", ":0"),
+        ("tcp", "127.0.0.1:0"),
+        ("tcp", "0.0.0.0:0"),
+    ]
     for only in (True, False):
-        for network, address in (("tcp4", ":0"), ("tcp", "127.0.0.1:0"), ("tcp", "0.0.0.0:0")):
+        for network, address in rows:
             with net.listen(network, address, only_ipv6=only) as listener:
                 assert listener.local_addr.family == socket.AF_INET
 
@@ -83,7 +89,7 @@ def test_a_listener_may_take_what_connections_still_hold_and_datagrams_may_not()
         with net.ListenConfig(**wanted).listen("tcp", "127.0.0.1:0") as listener:
             assert option(listener, socket.SOL_SOCKET, SO_REUSEADDR) == expected
     for options, expected in (({}, 0), ({"reuse_addr": True}, 1), ({"reuse_addr": False}, 0)):
-        wanted = options
+        wanted = dict[str, Any](options)
         with net.listen_packet("udp", "127.0.0.1:0", **wanted) as conn:
             assert option(conn, socket.SOL_SOCKET, SO_REUSEADDR) == expected
         with net.ListenConfig(**wanted).listen_packet("udp", "127.0.0.1:0") as conn:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,11 +22,12 @@ from netpoll import (
     blocking,
     go,
     net,
+    run,
     sleep,
 )
 from netpoll._runtime.permits import await_call
 from netpoll.net import TCPAddr, race
-from netpoll.net.connect import Connector
+from netpoll.net.connect import connect
 from netpoll.net.targets import Target, interleaved, targets
 from tests.kernel import answering, one_by_one
 from tests.net.ends import EVERY_MOMENT, events_come_in, read_all, serving, silent, turns
@@ -80,9 +82,8 @@ TWO = resolver("127.0.0.1", "127.0.0.2")
 def racing(addresses: list[str], delay: float, **options: Any) -> net.TCPConn:
     """Dial these addresses without a look-up, which would take the first turns for itself."""
     several = targets(socket.AF_UNSPEC, None, [TCPAddr(ip, 9) for ip in addresses])
-    wanted: dict[str, Any] = {"no_delay": True, "fast_open": False, "mptcp": False, "control": None}
-    wanted |= {"network": "tcp", "keep_alive": net.KeepAlive(), **options}
-    return race.race(Connector(**wanted).connect, several, delay, None)
+    attempt = partial(connect, net.Dialer(**options), "tcp")
+    return race.race(attempt, several, delay, None)
 
 
 def never_answering(*_: Any) -> int:
@@ -238,7 +239,7 @@ def several(count: int) -> list[Target]:
     return targets(socket.AF_UNSPEC, None, [TCPAddr(ip, 9) for ip in loopback(count)])
 
 
-def run(fake: Fake, count: int, delay: float, deadline: float | None = None) -> Any:
+def raced(fake: Fake, count: int, delay: float, deadline: float | None = None) -> Any:
     try:
         return race.race(fake, several(count), delay, deadline)
     finally:
@@ -249,7 +250,7 @@ def run(fake: Fake, count: int, delay: float, deadline: float | None = None) -> 
 @in_run
 def test_each_next_one_waits_for_the_delay_of_the_latest() -> None:
     fake = Fake(a4=0.0)
-    conn = run(fake, 9, SOON)
+    conn = raced(fake, 9, SOON)
     assert conn.ip == "127.0.0.4"
     assert [ip for ip, _ in fake.begun] == loopback(4)
     moments = [moment for _, moment in fake.begun]
@@ -264,7 +265,7 @@ def test_a_failure_of_one_before_the_latest_brings_the_next_no_sooner() -> None:
     fake = Fake(a1=(2 * SOON, refused))
     begin = monotonic()
     with pytest.raises(OSError, match=r"refused|timeout"):
-        run(fake, 3, SOON * 1.5, begin + SOON * 2.75)
+        raced(fake, 3, SOON * 1.5, begin + SOON * 2.75)
     assert len(fake.begun) == 2
 
 
@@ -273,7 +274,7 @@ def test_not_more_than_sixteen_are_tried_at_the_same_time(monkeypatch: pytest.Mo
     # Source: go1.27 net/dial_test.go TestDialParallel (a thousand addresses)
     monkeypatch.setattr(race, "SHORTEST", 1e-4)
     fake = Fake(a250=0.0)
-    assert run(fake, 1000, 0.0).ip == "127.0.0.250"
+    assert raced(fake, 1000, 0.0).ip == "127.0.0.250"
     assert [ip for ip, _ in fake.begun] == loopback(250)
     assert fake.most <= race.MOST + 1  # one that is given up has yet to hear of it
 
@@ -284,7 +285,7 @@ def test_those_that_were_given_up_count_as_silent(monkeypatch: pytest.MonkeyPatc
     refused = OSError(errno.ECONNREFUSED, "refused")
     fake = Fake(**{f"a{number}": (0.0, refused) for number in range(20, 41)})
     with pytest.raises(DeadlineExceeded):
-        run(fake, 40, 0.0, monotonic() + 0.5)
+        raced(fake, 40, 0.0, monotonic() + 0.5)
 
 
 @in_run
@@ -328,7 +329,7 @@ def test_a_limit_that_has_passed_ends_the_dial_before_it_begins(limit: float) ->
     tried: list[str] = []
     with pytest.raises(DeadlineExceeded):
         # Cached answers of a resolver need no time.
-        race.race(lambda *_: tried.append("x"), several(2), 0.0, monotonic() + limit - 1e-9)  # type: ignore[arg-type,return-value]
+        race.race(lambda *_: tried.append("x"), several(2), 0.0, monotonic() + limit - 1e-9)  # type: ignore[arg-type]
     assert not tried
 
 
@@ -336,7 +337,7 @@ def test_a_limit_that_has_passed_ends_the_dial_before_it_begins(limit: float) ->
 def test_the_limit_holds_for_all_together() -> None:
     begin = monotonic()
     with pytest.raises(DeadlineExceeded):
-        run(Fake(), 100, 0.001, begin + 0.05)
+        raced(Fake(), 100, 0.001, begin + 0.05)
     assert 0.05 <= monotonic() - begin < 1
 
 
@@ -410,7 +411,7 @@ def test_those_that_connect_too_late_are_closed() -> None:
         conns.append(FakeConn(target.addr.ip))
         return conns[-1]
 
-    winner = race.race(connect, several(10), 0.0, None)
+    winner: Any = race.race(connect, several(10), 0.0, None)
     sleep(2 * SOON)
     assert len(conns) == 10
     assert [conn for conn in conns if not conn.closed] == [winner]
@@ -424,7 +425,7 @@ def test_those_that_have_not_begun_when_one_wins_never_do() -> None:
         conns.append(FakeConn(target.addr.ip))
         return conns[-1]
 
-    winner = race.race(connect, several(10), 0.0, None)
+    winner: Any = race.race(connect, several(10), 0.0, None)
     turns(2)
     assert conns == [winner]
 
@@ -506,6 +507,25 @@ def test_calls_on_threads_are_waited_for_as_ever_after_a_race() -> None:
         for delay in (0.0, 0.25):
             net.dial("tcp", address, resolver=TWO, fallback_delay=delay).close()
             assert blocking(sum, [1, 2]) == 3
+
+
+def test_a_thread_without_a_run_can_race_too() -> None:
+    with silent_then_listening() as (address, listener):
+        with net.dial("tcp", address, resolver=TWO, fallback_delay=SOON) as conn:
+            assert conn.remote_addr == listener.local_addr
+        turns(2)
+
+
+@in_run
+def test_a_race_on_each_of_several_threads() -> None:
+    with both_listening() as (address, _):
+
+        def dial() -> int:
+            with net.dial("tcp", address, resolver=TWO, fallback_delay=0) as conn:
+                return conn.remote_addr.port
+
+        calls = [go(lambda: blocking(run, dial)) for _ in range(8)]
+        assert {call.join() for call in calls} == {int(address.rpartition(":")[2])}
 
 
 @in_run

@@ -24,6 +24,7 @@ import pytest
 
 from netpoll import OpError, net
 from netpoll.net import KeepAlive
+from netpoll.net.networks import TCPNetwork
 from tests.net.ends import connected, needs_ipv6
 from tests.running import in_run
 
@@ -50,7 +51,7 @@ def no_delay(conn: net.TCPConn) -> bool:
     ("network", "address"), [("tcp", "127.0.0.1:0"), pytest.param("tcp6", ":0", marks=needs_ipv6)]
 )
 @in_run
-def test_both_ends_send_at_once_and_probe_a_silent_peer(network: str, address: str) -> None:
+def test_both_ends_send_at_once_and_probe_a_silent_peer(network: TCPNetwork, address: str) -> None:
     # Source: go1.27 net/tcpsock_test.go TestDialTCPDefaultKeepAlive
     with connected(network, address) as ends:
         for end in ends:

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from netpoll import ClosedError
-from netpoll._poll.listen_fd import ListenFD
-from netpoll.net import bound_path, unix_socket
-from netpoll.net.unix import UnixListener
+from netpoll import ClosedError, net
+from netpoll.net import UnixListener, bound_path
 from tests.kernel import answering
 from tests.net.unix_ends import STREAMS, listen
 from tests.running import Outcome, in_run, says
@@ -28,12 +26,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "socket"
 
 
-def adopted(path: Path, network: str = "unix") -> UnixListener:
+def adopted(path: Path) -> UnixListener:
     """Return a listener over a socket that another program, say, has bound."""
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(path))
     sock.listen()
-    return UnixListener(ListenFD.adopt(sock.detach()), network)
+    return UnixListener.from_fd(sock.detach())
 
 
 # ---- whose it is
@@ -64,7 +62,7 @@ def test_a_listener_made_of_a_descriptor_leaves_the_file(path: Path) -> None:
 @in_run
 def test_two_listeners_of_one_socket_leave_it_to_the_first(path: Path) -> None:
     with listen("unix", str(path)) as first:
-        second = UnixListener(ListenFD.adopt(first.dup()), "unix")
+        second = UnixListener.from_fd(first.dup())
         second.close()
         assert path.is_socket()
     assert not path.exists()
@@ -87,11 +85,11 @@ def test_a_dial_that_fails_removes_its_own_file_alone(path: Path, tmp_path: Path
     mine = tmp_path / "mine"
     for dialled in (path, mine):
         with pytest.raises(OSError, match=r"^dial unix "):
-            unix_socket.connect("unix", str(dialled), str(mine))
+            net.dial("unix", str(dialled), local_addr=str(mine))
         assert list(tmp_path.iterdir()) == []
     mine.touch()
     with pytest.raises(OSError, match=r": address already in use$"):
-        unix_socket.connect("unix", str(path), str(mine))
+        net.dial("unix", str(path), local_addr=str(mine))
     assert mine.exists()
 
 
@@ -99,7 +97,7 @@ def test_a_dial_that_fails_removes_its_own_file_alone(path: Path, tmp_path: Path
 def test_an_end_that_dialled_may_leave_its_file(path: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     with listen("unix", str(path)) as listener:
-        with unix_socket.connect("unix", str(path), str(mine)) as near, listener.accept() as far:
+        with net.dial("unix", str(path), local_addr=str(mine)) as near, listener.accept() as far:
             near.set_unlink_on_close(False)
             far.close()
             assert path.is_socket()  # an accepted connection has the same name, and no file
@@ -110,9 +108,19 @@ def test_an_end_that_dialled_may_leave_its_file(path: Path, tmp_path: Path) -> N
 @in_run
 def test_an_accepted_connection_may_remove_the_file_of_its_name(path: Path) -> None:
     with listen("unix", str(path)) as listener:
-        with unix_socket.connect("unix", str(path)), listener.accept() as far:
+        with net.dial("unix", str(path)), listener.accept() as far:
             far.set_unlink_on_close(True)
         assert not path.exists()
+
+
+@in_run
+def test_a_connection_that_is_closed_removes_nothing_more(path: Path) -> None:
+    with listen("unix", str(path)) as listener:
+        with net.dial("unix", str(path)), listener.accept() as far:
+            pass
+        far.set_unlink_on_close(True)
+        far.close()
+        assert path.is_socket()
 
 
 @in_run
@@ -139,7 +147,7 @@ def test_a_second_close_leaves_what_is_there_by_then(path: Path) -> None:
         listener.set_unlink_on_close(True)
         listener.close()
         assert path.is_socket()
-        with unix_socket.connect("unix", str(path)), other.accept():
+        with net.dial("unix", str(path)), other.accept():
             pass
 
 
@@ -165,7 +173,12 @@ def test_of_many_that_close_at_once_one_removes_it(
     removed: list[str] = []
     meet = threading.Barrier(8)
     original = os.unlink
-    monkeypatch.setattr(os, "unlink", lambda name: (removed.append(name), original(name)))
+
+    def unlink(name: str) -> None:
+        removed.append(name)
+        original(name)
+
+    monkeypatch.setattr(os, "unlink", unlink)
 
     def close() -> None:
         meet.wait(5)
@@ -191,7 +204,7 @@ def test_the_file_of_another_listener_is_left(path: Path) -> None:
     with listen("unix", str(path)) as second:
         first.close()
         assert path.is_socket()
-        with unix_socket.connect("unix", str(path)), second.accept():
+        with net.dial("unix", str(path)), second.accept():
             pass
     assert not path.exists()
 
@@ -230,6 +243,18 @@ def test_what_is_no_socket_is_left(put: Callable[[Path], None], path: Path) -> N
     with listen("unix", str(path)):
         path.rename(path.with_name("moved"))
         put(path)
+    assert path.exists()
+
+
+@in_run
+def test_what_is_no_socket_does_not_become_the_file_of_one_taken_over(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        sock.listen()
+        path.unlink()
+        path.touch()
+        with UnixListener.from_fd(os.dup(sock.fileno())) as listener:
+            listener.set_unlink_on_close(True)
     assert path.exists()
 
 
@@ -301,12 +326,11 @@ def test_a_way_through_a_link_and_back_is_the_kernels(
 FORKS = """
     import os, sys
     import netpoll
-    from netpoll.net import unix_socket
-    from tests.net.unix_ends import listen
+    from netpoll import net
 
     def main():
         name = sys.argv[1]
-        listener = listen("unix", name)
+        listener = net.listen("unix", name)
         child = os.fork()
         if not child:
             if sys.argv[2] == "takes over":

@@ -3,26 +3,29 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from netpoll import net
-from netpoll.net import Control, unix_socket
-from netpoll.net.unix import UnixConn, UnixListener
+from netpoll._poll.packet_fd import PacketFD
+from netpoll.net import UnixConn, UnixDatagramConn, UnixListener
+
+End = UnixConn | UnixDatagramConn
 
 STREAMS = ("unix", "unixpacket")
 """The networks that connect."""
 
-
-@dataclass(frozen=True)
-class Config:
-    """What a ListenConfig says of Unix sockets."""
-
-    backlog: int | None = None
-    control: Control | None = None
+NETWORKS = (*STREAMS, "unixgram")
 
 
-def listen(network: str, address: str | net.Addr, **options: object) -> UnixListener:
-    return unix_socket.listen(network, address, Config(**options))  # type: ignore[arg-type]
+def listen(network: str, address: str | net.Addr, *, backlog: int | None = None) -> UnixListener:
+    listener = net.listen(network, address, backlog=backlog)
+    assert isinstance(listener, UnixListener)
+    return listener
+
+
+def dial(network: str, address: str | net.Addr) -> UnixConn:
+    conn = net.dial(network, address)
+    assert isinstance(conn, UnixConn)
+    return conn
 
 
 @contextmanager
@@ -30,7 +33,7 @@ def connected(network: str = "unix", address: str = "") -> Iterator[tuple[UnixCo
     """Return the end that dialled and the end that was accepted; no address: an abstract one."""
     with ExitStack() as stack:
         with listen(network, address) as listener:
-            near = stack.enter_context(unix_socket.connect(network, listener.local_addr))
+            near = stack.enter_context(dial(network, listener.local_addr))
             far = stack.enter_context(listener.accept())
         yield near, far
 
@@ -59,3 +62,21 @@ def raw_name(listener: UnixListener) -> str | bytes:
     """Return a listener's name as the socket module takes it."""
     name = listener.local_addr.name
     return "\0" + name[1:] if name.startswith("@") else name
+
+
+@contextmanager
+def datagrams() -> Iterator[tuple[UnixDatagramConn, UnixDatagramConn]]:
+    """Return two sockets of datagrams, each the other's peer."""
+    near, far = (
+        UnixDatagramConn(PacketFD.adopt(end.detach()), "unixgram", b"", b"")
+        for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    )
+    with near, far:
+        yield near, far
+
+
+@contextmanager
+def pair(network: str) -> Iterator[tuple[End, End]]:
+    """Return two ends of any network, each the other's peer."""
+    with datagrams() if network == "unixgram" else connected(network) as ends:
+        yield ends

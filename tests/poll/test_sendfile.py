@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -179,6 +180,30 @@ def test_a_cancelled_one_tells_how_much_was_sent() -> None:
             sender.join()
         fd.close()
         assert netpoll.blocking(drain, peer) == told[0] > 0
+
+
+class Bare(Exception):
+    """Takes no attribute."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+@in_run
+def test_an_exception_that_takes_no_attribute_passes_as_it_is() -> None:
+    def handler(*_: object) -> None:
+        raise Bare
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with file_of(bytes(1000)) as file, tcp.end() as (fd, peer):
+            tcp.fill(fd, peer)
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            with pytest.raises(Bare):
+                sendfile(fd, file.fileno(), 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @in_run

@@ -17,8 +17,16 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
-from netpoll._poll.packet_fd cimport consume_edge, unlock_and_raise, wait_event, wait_for_room
 from netpoll._poll.socket_fd cimport ADDRESS_SIZE
+from netpoll._poll.waiting cimport (
+    check_made,
+    consume_edge,
+    count_and_raise,
+    lock_to_send,
+    unlock_and_raise,
+    wait_event,
+    wait_for_room,
+)
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
 from netpoll._runtime.raised cimport np_take_exception
 from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
@@ -129,11 +137,12 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
     """Receive 1 to `count` datagrams: [(data, raw sockaddr, flags), ...]. Parks.
 
     Each is cut to `size` bytes; the flags have MSG_TRUNC then. With `fd.merges` there may be more:
-    `count` messages, each of which is as many datagrams as the kernel has glued.
+    `count` messages, each of which is as many datagrams as the kernel has glued together.
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """
     cdef int64_t until
     cdef PyObject *raw
+    check_made(fd)
     if count < 1 or size < 0:
         raise ValueError("a batch is one datagram or more, of no negative size")
     if fd.family != AF_UNIX:
@@ -229,29 +238,34 @@ cdef class Letters:
 cpdef Py_ssize_t send_batch(PacketFD fd, list messages) except -1:
     """Send [(data, raw sockaddr or None), ...], each as one datagram; return how many. Parks.
 
-    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `messages_written`.
+    OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`, and with
+    `messages_written` unless it ended in line.
     """
     cdef Letters letters = Letters(len(messages))
     cdef int64_t until
     for data, address in messages:
         letters.add(data, address)
-    until = lock(fd, MODE_WRITE)
+    check_made(fd)
+    until = lock_to_send(fd)
     if send_quietly(fd, letters, until) < 0:
-        count_and_raise(fd, letters.done)
+        unlock_and_tell(fd, letters)
     unlock(fd, MODE_WRITE)
     spend(get_scheduler())
     return letters.done
 
 
-cdef int count_and_raise(PacketFD fd, Py_ssize_t done) except -1:
-    """Give the lock back; let the exception that is set take its way, with how many were sent."""
+cdef int unlock_and_tell(PacketFD fd, Letters letters) except -1:
+    """Give the lock back; let the exception that is set take its way, with what was sent."""
+    cdef Py_ssize_t size = 0
     exception = np_take_exception()
     unlock(fd, MODE_WRITE)
+    for i in range(letters.done):
+        size += letters.pieces[i].iov_len
     try:
-        exception.messages_written = done
+        exception.messages_written = letters.done
     except Exception:   # one of a signal handler's, that takes no attribute
         pass
-    raise exception
+    count_and_raise(exception, size)
 
 
 cdef int send_locked(PacketFD fd, Letters letters, int64_t until) except -1:

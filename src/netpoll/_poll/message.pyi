@@ -1,8 +1,15 @@
 from collections.abc import Iterable
+from typing import Self
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 from netpoll._poll.socket_fd import SocketFD
+
+@disjoint_base
+class Pieces:
+    """Buffers as the kernel wants them, held until this is gone."""
+
+    def __new__(cls, buffers: Iterable[Buffer]) -> Self: ...
 
 def receive_message(
     fd: SocketFD, size: int, control_size: int = 0, flags: int = 0

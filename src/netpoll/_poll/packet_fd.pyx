@@ -20,12 +20,17 @@ from libc.string cimport memcmp
 
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
 from netpoll._poll.socket_fd cimport ADDRESS_SIZE
-from netpoll._runtime.clock cimport after, nanotime
-from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, POLL_NOT_POLLABLE, POLL_TIMEOUT
-from netpoll._runtime.raised cimport np_take_exception
+from netpoll._poll.waiting cimport (
+    consume_edge,
+    lock_to_send,
+    unlock_and_count,
+    unlock_and_raise,
+    wait_event,
+    wait_for_room,
+)
+from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
 from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
 from netpoll._runtime.syscalls cimport AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, kernel, sockaddr, socklen_t
-from netpoll._runtime.wait cimport fail_poll
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
@@ -33,8 +38,6 @@ cdef extern from "Python.h":
 cdef enum:
     WOULD_BLOCK = -1
     MAX_RW = 1 << 30          # bytes of one system call, as in Go
-    PAUSE_FIRST = 1000000     # ns between two tries to send to a Unix socket whose queue is full
-    PAUSE_MOST = 20000000
 
 
 cdef class PacketFD(SocketFD):
@@ -140,46 +143,6 @@ cdef class PacketFD(SocketFD):
         return write(self, data, address)
 
 
-# ---- waiting ---------------------------------------------------------------------------------
-
-cdef int unlock_and_raise(SocketFD fd, int mode) except -1:
-    """Give the lock back and let the exception that is set take its way."""
-    exception = np_take_exception()
-    unlock(fd, mode)
-    raise exception
-
-
-cdef int wait_event(SocketFD fd, int mode, int64_t until) except -1:
-    """Park until the descriptor is ready in this direction; the caller holds the lock."""
-    cdef int error
-    if fd.pd != NULL:
-        # An error and no readiness is what an ICMP message makes of a socket whose send buffer is full. The
-        # call before this one has raised it, or another one has.
-        fd.pd.event_error = False
-    error = fd.wait_for(mode, until)
-    return fail_poll(error) if error and error != POLL_NOT_POLLABLE else 0
-
-
-cdef int wait_for_room(SocketFD fd, bint addressed, int64_t until, int64_t *pause) except -1:
-    """Park until it is worth while to try to send again; the caller holds the lock.
-
-    A Unix socket that is not connected to the one it sends to is writable whatever queue is full there, and
-    hears nothing when there is room again (unix(7)): it tries again every now and then.
-    """
-    cdef int64_t end
-    cdef int error
-    if not addressed or fd.family != AF_UNIX:
-        return wait_event(fd, MODE_WRITE, until)
-    pause[0] = min(2 * pause[0], <int64_t>PAUSE_MOST) if pause[0] else PAUSE_FIRST
-    end = after(pause[0])
-    error = fd.wait_for(MODE_WRITE, min(end, until) if until else end)
-    if error == POLL_TIMEOUT:
-        check(fd, MODE_WRITE)
-        if not until or nanotime() < until:
-            return 0
-    return fail_poll(error) if error else 0
-
-
 # ---- reading ---------------------------------------------------------------------------------
 # What can park has no `try`; see raised.pxd.
 
@@ -278,10 +241,10 @@ cdef Py_ssize_t write(PacketFD fd, object data, bytes address) except -1:
 
 
 cdef Py_ssize_t send(PacketFD fd, const char *data, Py_ssize_t size, bytes address) except -1:
-    cdef int64_t until = lock(fd, MODE_WRITE)
+    cdef int64_t until = lock_to_send(fd)
     cdef Py_ssize_t sent = send_quietly(fd, data, size, address, until)
     if sent < 0:
-        unlock_and_raise(fd, MODE_WRITE)
+        unlock_and_count(fd, 0)
     unlock(fd, MODE_WRITE)
     spend(get_scheduler())
     return sent

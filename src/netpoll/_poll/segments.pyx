@@ -10,10 +10,9 @@ from libc.errno cimport EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, EOPNOTSUPP, errno
 from libc.stdint cimport int64_t, uint16_t
 from libc.string cimport memset
 
-from netpoll._poll.fd cimport check, fail_errno, lock, unlock
-from netpoll._poll.packet_fd cimport wait_for_room
+from netpoll._poll.fd cimport check, fail_errno, unlock
+from netpoll._poll.waiting cimport check_made, lock_to_send, unlock_and_count, wait_for_room
 from netpoll._runtime.netpoll cimport MODE_WRITE
-from netpoll._runtime.raised cimport np_take_exception
 from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport (
     CMSG_DATA,
@@ -46,35 +45,24 @@ cpdef Py_ssize_t send_segments(PacketFD fd, object data, Py_ssize_t size, bytes 
     """Send a bytes-like object in datagrams of `size` bytes, the last of what is left. Parks.
 
     Return its length. If it is empty nothing is sent.
-
     OSError, ClosedError, DeadlineExceeded, Cancelled, each with `bytes_written`.
     """
     cdef Py_buffer view
     cdef Py_ssize_t done = 0
     cdef int64_t until
+    check_made(fd)
     if size < 1:
         raise ValueError("a segment has at least one byte")
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        until = lock(fd, MODE_WRITE)
+        until = lock_to_send(fd)
         if segments_quietly(fd, <char *>view.buf, view.len, size, address, until, &done) < 0:
-            bytes_and_raise(fd, done)
+            unlock_and_count(fd, done)
         unlock(fd, MODE_WRITE)
     finally:
         PyBuffer_Release(&view)
     spend(get_scheduler())
     return done
-
-
-cdef int bytes_and_raise(PacketFD fd, Py_ssize_t done) except -1:
-    """Give the lock back; let the exception that is set take its way, with how much was sent."""
-    exception = np_take_exception()
-    unlock(fd, MODE_WRITE)
-    try:
-        exception.bytes_written = done
-    except Exception:   # one of a signal handler's, that takes no attribute
-        pass
-    raise exception
 
 
 cdef int segments_locked(

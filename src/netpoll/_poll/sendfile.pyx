@@ -40,7 +40,10 @@ def sendfile(FD fd not None, int source, int64_t offset, int64_t count=-1):
         handled = send_all(fd, source, offset, INT64_MAX if count < 0 else count, &done)
         spend(get_scheduler())
     except BaseException as error:
-        error.bytes_written = done
+        try:
+            error.bytes_written = done
+        except Exception:   # one of a signal handler's, that takes no attribute
+            pass
         raise
     return done if handled else NOT_HANDLED
 

@@ -126,7 +126,10 @@ cdef class Relay:
             handled = self.pump_all(target)
             spend(get_scheduler())
         except BaseException as error:
-            error.bytes_written = before - self.held
+            try:
+                error.bytes_written = before - self.held
+            except Exception:   # one of a signal handler's, that takes no attribute
+                pass
             raise
         return before if handled else NOT_HANDLED
 

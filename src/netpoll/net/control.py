@@ -25,7 +25,8 @@ class RawSocket(Protocol):
 
 
 Control = Callable[[str, str, RawSocket], None]
-"""Called with "tcp4" or "tcp6", the address to come and the socket, to set options on.
+"""Called with "tcp4", "udp6", "unix" or the like, the address to come and the socket, to set
+options on.
 
 What it raises ends the dial or listen. It neither closes the descriptor nor keeps it.
 Source: go1.27 net/dial.go Dialer.Control

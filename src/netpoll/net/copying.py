@@ -14,10 +14,11 @@ Source: go1.27 io/io.go Copy, net/splice_linux.go, net/sendfile.go, os/zero_copy
 
 from __future__ import annotations
 
-import io
 import os
 import stat
+from contextlib import suppress
 from errno import EACCES, EBADF, EINVAL, EIO, ENOSYS, EOPNOTSUPP, EPERM, EXDEV
+from types import MethodDescriptorType
 from typing import Any
 
 from netpoll._poll.sendfile import sendfile as send_from
@@ -42,8 +43,8 @@ _NOT_THESE_TWO = frozenset({EACCES, EBADF, EINVAL, EIO, ENOSYS, EOPNOTSUPP, EPER
 def copy(dst: Any, src: Any, count: int | None = None) -> int:
     """Copy from src to dst until src ends, or `count` bytes; return how many. Parks.
 
-    Each is a Conn or a File, or anything that has write, and readinto or read, of bytes. Files of
-    open() are read and written on threads, other objects here. Between sockets, pipes and disk
+    Each is a Conn or a File, or anything that has write or read, of bytes. Files of open() are read
+    and written on threads, other objects here. Between sockets, pipes and disk
     files the kernel copies where it can, and disk files are read from where they stand. Neither is
     closed, nor is the peer of a Conn told that there is no more: dst.close_write() does that.
 
@@ -85,7 +86,8 @@ def _by_kernel(dst: Any, src: Any, limit: int) -> Outcome:
 def _stream(end: Any, method: str) -> StreamFD | None:
     """Return the descriptor of what is read and written as it is; None for everything else."""
     if isinstance(end, Conn):
-        as_it_is = getattr(type(end), method) is getattr(Conn, method)
+        # That of Conn is compiled, and so is what own_methods() makes of it.
+        as_it_is = isinstance(getattr(type(end), method), MethodDescriptorType)
     else:
         as_it_is = type(end) is PipeFile
     if not as_it_is:
@@ -146,10 +148,7 @@ def _pump(pipe: Relay, dst: Any, target: StreamFD) -> int:
 
 def _is_disk(src: Any) -> bool:
     """Whether it is a regular file that is read as it is on the disk, from its position on."""
-    # What a BufferedRandom was given to write may not be in the file yet.
-    if not isinstance(src, DiskFile) and (
-        not is_file_of_open(src) or isinstance(src, io.BufferedRandom)
-    ):
+    if not isinstance(src, DiskFile) and not is_file_of_open(src):
         return False
     return stat.S_ISREG(os.fstat(src.fileno()).st_mode)
 
@@ -172,7 +171,8 @@ def _send(dst: Any, target: StreamFD, src: Any, limit: int) -> Outcome:
         raise
     finally:
         os.close(number)
-        src.seek(start + done)
+        with suppress(OSError, ValueError):  # somebody has closed it meanwhile
+            src.seek(start + done)
     return done, True
 
 

@@ -1,9 +1,11 @@
 """Copying by reading and writing, from and to whatever has the methods.
 
-what it is                            read by                    where
-Conn, File                            readinto                   here: it parks
-a file of open(), of a subprocess     readinto1, readinto        on a thread
-anything else                         readinto1, readinto, read  here
+    what it is                            by                      where
+    Conn, File                            read, write             here: they park
+    a file of open(), of a subprocess     read1 or read, write    on a thread
+    anything else                         read1 or read, write    here
+
+No buffer is held by who waits: what read returns is as large as what has come.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from netpoll._runtime.threads import blocking
 from netpoll.net.conn import Conn
@@ -19,9 +21,9 @@ from netpoll.net.file import File
 
 CHUNK = 65536
 
-Read = Callable[[int], bytes | memoryview]
+Read = Callable[[int], bytes]
 """Returns up to so many bytes, none at the end."""
-Write = Callable[[bytes | memoryview], object]
+Write = Callable[[bytes], object]
 """Writes all, or raises with `bytes_written`."""
 
 
@@ -52,36 +54,23 @@ def add_written(error: BaseException, done: int) -> None:
 
 def reader(source: Any) -> Read:
     """Return how to read from something; TypeError if there is no way."""
-    here = not is_file_of_open(source)
-    into = getattr(source, "readinto1", None) or getattr(source, "readinto", None)
-    if into is not None:
-        return _reader_into(into if here else lambda view: blocking(into, view))
-    read = getattr(source, "read", None)
+    if isinstance(source, Conn | File):
+        return source.read
+    # Of what has both, read may wait until all has come that was asked for.
+    read = getattr(source, "read1", None) or getattr(source, "read", None)
     if read is None:
         raise TypeError(f"nothing can be read from {source!r}")
+    on_thread = is_file_of_open(source)
 
     def read_some(size: int) -> bytes:
-        data = read(size)
+        data = blocking(read, size) if on_thread else read(size)
+        if data is None:
+            raise BlockingIOError(f"{source!r} has nothing now, and does not wait")
         if isinstance(data, str):
             raise TypeError(f"{source!r} gives text; a copy is of bytes")
-        return bytes(_available(data, source))
+        return cast("bytes", data)
 
     return read_some
-
-
-def _reader_into(into: Callable[[memoryview], int | None]) -> Read:
-    view = memoryview(bytearray(CHUNK))
-
-    def read(size: int) -> memoryview:
-        return view[: _available(into(view[:size]), into)]
-
-    return read
-
-
-def _available(outcome: Any, source: object) -> Any:
-    if outcome is None:
-        raise BlockingIOError(f"{source!r} has nothing now, and does not wait")
-    return outcome
 
 
 def writer(target: Any) -> Write:
@@ -93,11 +82,10 @@ def writer(target: Any) -> Write:
         return write  # type: ignore[no-any-return]
     if is_file_of_open(target):
         return lambda data: blocking(write_all, write, data)
-    # A stranger may keep what it is given, and the buffer is used again.
-    return lambda data: write_all(write, bytes(data))
+    return lambda data: write_all(write, data)
 
 
-def write_all(write: Callable[[Any], int | None], data: bytes | memoryview) -> None:
+def write_all(write: Callable[[Any], int | None], data: bytes) -> None:
     """Write all, by as many calls as it takes; `bytes_written` stands in what is raised.
 
     A method that returns None has written all.

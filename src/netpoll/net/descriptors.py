@@ -7,7 +7,6 @@ import os
 from array import array
 from collections.abc import Iterable
 from contextlib import suppress
-from operator import index
 from socket import CMSG_SPACE, MSG_CTRUNC, SCM_RIGHTS, SOL_SOCKET
 
 from netpoll._poll.message import receive_message
@@ -19,6 +18,7 @@ Control = list[tuple[int, int, bytes]]
 
 _SIZE = array("i").itemsize
 _MOST = 253  # of one message: SCM_MAX_FD
+_SCM_PIDFD = 4  # a descriptor of the sender's process (Linux 6.5), which nobody asks for here
 _CREDENTIALS = CMSG_SPACE(12)  # come before the descriptors, if the socket is to get them
 
 
@@ -38,32 +38,32 @@ def receive(
 
     If there were more descriptors those that came are closed, and None stands for them.
     """
-    most = index(most)
     if most < 0:
         raise ValueError("cannot receive a negative number of descriptors")
     room = CMSG_SPACE(min(most, _MOST) * _SIZE) + _CREDENTIALS
     data, parts, flags, sender = receive_message(fd, size, room)
     fds = None
     try:
-        found = _numbers(parts)
+        found = _numbers(parts, SCM_RIGHTS)
         addr = UnixAddr(unpack_unix(sender), network)
         if not flags & MSG_CTRUNC and len(found) <= most:
             fds = found
     finally:
+        _close(_numbers(parts, _SCM_PIDFD))
         if fds is None:
-            _close(parts)
+            _close(_numbers(parts, SCM_RIGHTS))
     return data, fds, flags, addr
 
 
-def _numbers(parts: Control) -> list[int]:
+def _numbers(parts: Control, wanted: int) -> list[int]:
     numbers = array("i")
     for level, kind, data in parts:
-        if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
+        if (level, kind) == (SOL_SOCKET, wanted):
             numbers.frombytes(data)
     return numbers.tolist()
 
 
-def _close(parts: Control) -> None:
-    for fd in _numbers(parts):
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
         with suppress(OSError):
             os.close(fd)

@@ -5,13 +5,14 @@ Source: go1.27 net/dial.go
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, overload
 
 from netpoll.errors import AddrError
 from netpoll.net import limit, networks
 from netpoll.net.addr import Addr, InternetAddr, internet_class
-from netpoll.net.connect import Connector
+from netpoll.net.connect import connect
 from netpoll.net.control import Control
 from netpoll.net.networks import (
     Network,
@@ -20,15 +21,15 @@ from netpoll.net.networks import (
     UnixgramNetwork,
     UnixNetwork,
 )
-from netpoll.net.operror import wrapping
-from netpoll.net.race import race
-from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.operror import wrap_error, wrapping
+from netpoll.net.resolve import resolve
 from netpoll.net.serial import serial
-from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
+from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive
 from netpoll.net.targets import Target, interleaved, targets
 from netpoll.net.tcp import TCPConn
 
 if TYPE_CHECKING:
+    from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixConn
     from netpoll.net.unixgram import UnixDatagramConn
@@ -68,7 +69,7 @@ class Dialer:
     fast_open: bool = False
     mptcp: bool = False
     control: Control | None = None
-    resolver: Resolver | None = None
+    resolver: "Resolver | None" = None
 
     def __post_init__(self) -> None:
         delay = self.fallback_delay
@@ -96,8 +97,7 @@ class Dialer:
         if row.transport == "unix":
             return self._dial_unix(row, address, deadline)
         local = self._local_internet(row)
-        resolver = self.resolver or Resolver()
-        addrs = resolve("dial", resolver, network, address, deadline)
+        addrs = resolve("dial", self.resolver, network, address, deadline)
         several = targets(row.family, local, addrs)
         if row.transport == "udp":
             return self._dial_udp(row, local, several, deadline)
@@ -111,19 +111,16 @@ class Dialer:
         deadline: float | None,
     ) -> TCPConn:
         """Return the first connection that comes about, or raise the error of the first target."""
-        connector = Connector(
-            network=row.name,
-            keep_alive=as_keep_alive(self.keep_alive),
-            no_delay=self.no_delay,
-            fast_open=self.fast_open,
-            mptcp=self.mptcp,
-            control=self.control,
-        )
-        with wrapping("dial", row.name, local, several[0].addr):
+        attempt = partial(connect, self, row.name)
+        try:
             # With fast_open the first address would win unseen.
             if len(several) == 1 or self.fallback_delay is None or self.fast_open:
-                return serial(connector.connect, several, deadline)
-            return race(connector.connect, interleaved(several), self.fallback_delay, deadline)
+                return serial(attempt, several, deadline)
+            from netpoll.net.race import race  # noqa: PLC0415 - numbers never race
+
+            return race(attempt, interleaved(several), self.fallback_delay, deadline)
+        except OSError as error:
+            raise wrap_error("dial", row.name, local, several[0].addr, error) from error
 
     def _dial_udp(
         self,
@@ -135,11 +132,11 @@ class Dialer:
         """Return a socket connected to the first address that the kernel has a route to."""
         from netpoll.net import udp_socket  # noqa: PLC0415 - who needs TCP alone does not pay for it
 
-        def connect(target: Target, _until: float | None) -> "UDPConn":
+        def attempt(target: Target, _until: float | None) -> "UDPConn":
             return udp_socket.connect(row.name, target.addr, target.local, self.control)
 
         with wrapping("dial", row.name, local, several[0].addr):
-            return serial(connect, several, deadline)
+            return serial(attempt, several, deadline)
 
     def _dial_unix(
         self, row: Network, address: str | Addr, deadline: float | None
@@ -172,7 +169,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> TCPConn: ...
 @overload
 def dial(
@@ -188,7 +185,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn": ...
 @overload
 def dial(
@@ -204,7 +201,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixConn": ...
 @overload
 def dial(
@@ -220,7 +217,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def dial(
@@ -236,7 +233,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
 def dial(
     network: str,
@@ -251,7 +248,7 @@ def dial(
     fast_open: bool = False,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
     """Connect to an address and return the connection; parks. For the options see Dialer.
 

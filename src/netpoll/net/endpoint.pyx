@@ -45,7 +45,6 @@ cdef class Endpoint:
     Any goroutine of any thread may use it, any number at the same time.
     """
 
-
     @cython.embedsignature(False)  # without the defaults, which are there for the message alone
     def __init__(self, SocketFD fd=None, str network=None, bytes local=None, bytes remote=None):
         """Take over a descriptor; local and remote are raw socket addresses, None: no peer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
 from netpoll.errors import ClosedError, OpError
 from netpoll.net.limit import no_limit
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from netpoll._poll.disk_fd import DiskFD
     from netpoll._poll.pipe_fd import PipeFD
+
+T = TypeVar("T")
 
 NETWORK = "file"
 """What stands in errors where a connection has its network."""
@@ -195,6 +197,28 @@ class File(ABC):
         except OSError as error:
             raise failure("dup", error) from error
 
+    def raw_read(self, fn: Callable[[int], T]) -> T:
+        """Call fn with the number as the only reader until it does not block; see Conn."""
+        return self._raw("raw-read", fn)
+
+    def raw_write(self, fn: Callable[[int], T]) -> T:
+        """Call fn with the number as the only writer until it does not block; see Conn."""
+        return self._raw("raw-write", fn)
+
+    def raw_control(self, fn: Callable[[int], T]) -> T:
+        """Call fn with the number, once, whoever uses it meanwhile; see Conn.raw_control."""
+        return self._raw("raw-control", fn)
+
+    def _raw(self, op: str, fn: Callable[[int], T]) -> T:
+        from netpoll.net.rawcall import call_raw  # noqa: PLC0415 - few need it
+
+        try:
+            return call_raw(op, self._fd, fn, network=NETWORK, source=None, addr=None)
+        except ClosedError as error:
+            if error.network != NETWORK:  # fn's own
+                raise
+            raise failure(op, error) from error
+
     @property
     def network(self) -> str:
         """Always "file"."""
@@ -214,5 +238,5 @@ class File(ABC):
         raise TypeError("a File cannot be copied or pickled")
 
     def __repr__(self) -> str:
-        what = "closed" if self._fd.closed else str(self._fd.fileno())
-        return f"<{type(self).__name__} {what}>"
+        # Not fileno(), which may raise.
+        return repr(self._fd).replace(type(self._fd).__name__, type(self).__name__)

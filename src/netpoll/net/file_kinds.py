@@ -32,7 +32,8 @@ def open_fd(fileno: int) -> File:
     Closing the File closes it. A pipe, a FIFO or a terminal that blocks is opened anew under the
     same number, so that others who have it open, such as the shell on standard input, do not find
     theirs non-blocking. Where the system refuses that to a standard stream, threads wait for it;
-    another descriptor is made non-blocking for all. Sockets are for net: as a File one reads and
+    another descriptor is made non-blocking for all. What else uses the same number here, as
+    sys.stdin does, finds it non-blocking. Sockets are for net: as a File one reads and
     writes, and that is all.
     Source: go1.27 os/file_unix.go NewFile
     """
@@ -194,6 +195,8 @@ class DiskFile(File):
             return self._fd.seek_now(offset, whence)
         except OSError as error:
             raise failure("seek", error) from error
+        except OverflowError:
+            raise ValueError("no file has such a position") from None
 
     def _check_limit(self, value: float | None) -> None:
         self.fileno()

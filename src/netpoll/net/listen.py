@@ -21,11 +21,12 @@ from netpoll.net.networks import (
     UnixNetwork,
 )
 from netpoll.net.operror import wrapping
-from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.resolve import resolve
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
 from netpoll.net.tcp import TCPListener
 
 if TYPE_CHECKING:
+    from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixListener
     from netpoll.net.unixgram import UnixDatagramConn
@@ -63,7 +64,7 @@ class ListenConfig:
     fast_open: int = 0
     mptcp: bool = False
     control: Control | None = None
-    resolver: Resolver | None = None
+    resolver: "Resolver | None" = None
 
     @overload
     def listen(self, network: TCPNetwork, address: str | Addr) -> TCPListener: ...
@@ -113,7 +114,7 @@ class ListenConfig:
 
     def _internet(self, row: Network, address: str | Addr) -> tuple[InternetAddr, bool]:
         """Return the address to listen on, and whether its socket is to be IPv6 alone."""
-        addrs = resolve("listen", self.resolver or Resolver(), row.name, address)
+        addrs = resolve("listen", self.resolver, row.name, address)
         with wrapping("listen", row.name, None, address):
             return _choose(row.family, addrs, only_ipv6=self.only_ipv6)
 
@@ -175,7 +176,7 @@ def listen(
     fast_open: int = 0,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> TCPListener: ...
 @overload
 def listen(
@@ -191,7 +192,7 @@ def listen(
     fast_open: int = 0,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixListener": ...
 @overload
 def listen(
@@ -207,7 +208,7 @@ def listen(
     fast_open: int = 0,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPListener | UnixListener": ...
 def listen(
     network: str,
@@ -222,7 +223,7 @@ def listen(
     fast_open: int = 0,
     mptcp: bool = False,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "TCPListener | UnixListener":
     """Listen on an address and return the listener; for the options see ListenConfig.
 
@@ -260,7 +261,7 @@ def listen_packet(
     reuse_addr: bool = False,
     only_ipv6: bool | None = None,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn": ...
 @overload
 def listen_packet(
@@ -271,7 +272,7 @@ def listen_packet(
     reuse_addr: bool = False,
     only_ipv6: bool | None = None,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def listen_packet(
@@ -282,7 +283,7 @@ def listen_packet(
     reuse_addr: bool = False,
     only_ipv6: bool | None = None,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn | UnixDatagramConn": ...
 def listen_packet(
     network: str,
@@ -292,7 +293,7 @@ def listen_packet(
     reuse_addr: bool = False,
     only_ipv6: bool | None = None,
     control: Control | None = None,
-    resolver: Resolver | None = None,
+    resolver: "Resolver | None" = None,
 ) -> "UDPConn | UnixDatagramConn":
     """Open a socket for datagrams from and to anybody; for the options see ListenConfig.
 

@@ -10,15 +10,18 @@ import socket
 from collections.abc import Callable
 from socket import AF_INET, AF_INET6, IPPROTO_IP, IPPROTO_IPV6
 from struct import Struct
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from netpoll._poll.socket_fd import SocketFD
 from netpoll.errors import AddrError
 from netpoll.net import ip, networks, sockaddr, udp_socket, zone
 from netpoll.net.addr import Addr, InternetAddr, UDPAddr
 from netpoll.net.operror import wrap_error
-from netpoll.net.resolve import Resolver, resolve
+from netpoll.net.resolve import resolve
 from netpoll.net.udp import UDPConn
+
+if TYPE_CHECKING:
+    from netpoll.net.resolver import Resolver
 
 # Of <linux/in.h> and <linux/in6.h>; the socket module has no names for them.
 _JOIN, _LEAVE, _JOIN_SOURCE, _LEAVE_SOURCE = 42, 45, 46, 47
@@ -43,7 +46,11 @@ AnyInterface: TypeAlias = str | int | _Numbered | None
 
 
 def listen_multicast(
-    network: str, interface: AnyInterface, address: str | Addr, *, resolver: Resolver | None = None
+    network: str,
+    interface: AnyInterface,
+    address: str | Addr,
+    *,
+    resolver: "Resolver | None" = None,
 ) -> UDPConn:
     """Return a socket that receives what is sent to a group, "group:port", and to no other address.
 
@@ -57,7 +64,7 @@ def listen_multicast(
     Source: go1.27 net/udpsock.go ListenMulticastUDP, which binds to any address
     """
     networks.find(network, "udp")
-    found = resolve("listen", resolver or Resolver(), network, address)[0]
+    found = resolve("listen", resolver, network, address)[0]
     index = number_of(interface) or number_of(found.zone or None)
     group = UDPAddr(found.ip, found.port, _scope(found, index))
     check_group(group)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from netpoll.errors import ClosedError, DeadlineExceeded, OpError
+from netpoll.errors import AddrError, ClosedError, DeadlineExceeded, OpError
 from netpoll.net.addr import Addr
 
 _KEPT = (ClosedError, DeadlineExceeded)
@@ -31,5 +31,7 @@ def wrapping(
     """Give the context to each OSError that leaves the block; for calls that nobody counts."""
     try:
         yield
+    except AddrError:  # names the address already
+        raise
     except OSError as exc:
         raise wrap_error(op, network, source, addr, exc) from exc

@@ -1,12 +1,13 @@
 from collections.abc import Iterable
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 from netpoll._poll.packet_fd import PacketFD
 from netpoll.net.addr import Addr
 from netpoll.net.endpoint import Endpoint
 from netpoll.net.message import Message
 
+@disjoint_base
 class PacketConn(Endpoint):
     """An end that sends and receives datagrams; `with` closes it.
 

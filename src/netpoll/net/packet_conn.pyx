@@ -2,7 +2,8 @@
 """PacketConn: an end that sends and receives datagrams, connected to one peer or open to all.
 
 An address is an object that costs more to make than its datagram to receive, so each connection keeps those
-that it has met, up to a number of them. Neither table is ever changed under a reader: a full one is replaced.
+that it has met, up to a number of them. Any thread may look into a table or add to it; a full one is replaced,
+never emptied.
 
 Source: go1.27 net/net.go (PacketConn), net/udpsock.go, net/unixsock.go.
 """
@@ -10,9 +11,9 @@ cimport cython
 from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
+from libc.errno cimport EISCONN
 
 import os
-from errno import EISCONN
 
 from netpoll._poll.message cimport receive_message, send_message
 from netpoll._poll.packet_fd cimport PacketFD, receive, receive_into, write
@@ -195,7 +196,7 @@ cdef class PacketConn(Endpoint):
             return send_batch(self._fd, letters)
         except OSError as error:
             failed = self.failed("write", error)
-            failed.messages_written = error.messages_written
+            failed.messages_written = getattr(error, "messages_written", 0)
             raise failed from error
 
     # -- addresses

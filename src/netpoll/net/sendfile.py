@@ -109,7 +109,7 @@ def _reader_from(file: Any, number: int, offset: int) -> Read:
 
 def _move(file: Any, number: int, position: int) -> None:
     """Leave a file behind what was sent, as socket.sendfile does, if it has a position."""
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, ValueError):  # somebody may have closed it
         if isinstance(file, int):
             os.lseek(number, position, os.SEEK_SET)
         else:

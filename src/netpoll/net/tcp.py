@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
-from netpoll.net import adopt, sockopt
+from netpoll.net import sockopt
 from netpoll.net.addr import TCPAddr
 from netpoll.net.conn import Conn
 from netpoll.net.endpoint import own_methods
@@ -39,6 +39,8 @@ class TCPConn(Conn):
     @classmethod
     def from_fd(cls, fileno: int) -> Self:
         """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        from netpoll.net import adopt  # noqa: PLC0415 - it knows every kind of socket
+
         return adopt.as_kind(cls, TCPConn, fileno)
 
     def set_no_delay(self, enabled: bool) -> None:  # noqa: FBT001 - the option's value
@@ -117,4 +119,6 @@ class TCPListener(StreamListener[TCPConn, TCPAddr]):
     @classmethod
     def from_fd(cls, fileno: int) -> Self:
         """Take over a descriptor as net.from_fd does; TypeError if it is of another class."""
+        from netpoll.net import adopt  # noqa: PLC0415 - as above
+
         return adopt.as_kind(cls, TCPListener, fileno)

@@ -150,7 +150,7 @@ class UnixListener(StreamListener[UnixConn, UnixAddr]):
         By default it does if listen has made it, in the process that did so, and not if the socket
         was taken over by from_fd. True makes it this process, the child of a fork for example. In
         any case the file is removed once at most, and only while it is the socket's own. An
-        abstract name has no file.
+        abstract name has no file. After close this does nothing.
         Source: go1.27 net/unixsock_posix.go (*UnixListener).SetUnlinkOnClose
         """
         self._path.set_wanted(enabled)

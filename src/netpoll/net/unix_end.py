@@ -36,7 +36,7 @@ class UnixEnd(Endpoint):
 
         First the file that it was bound to is removed; see set_unlink_on_close.
         """
-        if self._path is not None:
+        if self._path is not None and not self._fd.closed:
             self._path.remove()
         self._fd.close()
 
@@ -48,7 +48,8 @@ class UnixEnd(Endpoint):
 
         By default it does if dial or listen_packet has bound it, in the process that did so. True
         makes it this process, the child of a fork for example. In any case the file is removed once
-        at most, and only while it is the socket's own. An abstract name has no file.
+        at most, and only while it is the socket's own. An abstract name has no file. After close
+        this does nothing.
         """
         if self._path is None:
             self._path = BoundPath(self.local_addr.name, wanted=False)

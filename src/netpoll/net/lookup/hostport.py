@@ -3,15 +3,21 @@
 Source: go1.27 net/ipsock.go (*Resolver).internetAddrList
 """
 
-from collections.abc import Callable, Iterable
+from __future__ import annotations
+
 from socket import AF_INET, AF_INET6, AF_UNSPEC
+from typing import TYPE_CHECKING
 
 from netpoll.errors import AddrError
 from netpoll.net import ip, networks
 from netpoll.net.addr import InternetAddr, internet_class
 from netpoll.net.hostport import port_number, split_host_port
-from netpoll.net.lookup.domain import Host
-from netpoll.net.networks import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from netpoll.net.lookup.domain import Host
+    from netpoll.net.networks import Network
 
 
 def addresses(

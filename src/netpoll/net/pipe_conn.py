@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from netpoll._poll.memory_fd import MemoryFD
 from netpoll.net.addr import PipeAddr
 from netpoll.net.conn import Conn
+from netpoll.net.operror import wrapping
 
 
 class PipeConn(Conn):
@@ -27,6 +29,23 @@ class PipeConn(Conn):
         @property
         def remote_addr(self) -> PipeAddr:
             """The peer's address: all pipes have the same."""
+
+    def raw_read(self, fn: Callable[[int], Any]) -> NoReturn:  # noqa: ARG002 - as of any Conn
+        """Raise OpError(EBADF): there is no descriptor to call fn with. ClosedError."""
+        self._refuse("raw-read")
+
+    def raw_write(self, fn: Callable[[int], Any]) -> NoReturn:  # noqa: ARG002
+        """Raise OpError(EBADF), as raw_read."""
+        self._refuse("raw-write")
+
+    def raw_control(self, fn: Callable[[int], Any]) -> NoReturn:  # noqa: ARG002
+        """Raise OpError(EBADF), as raw_read."""
+        self._refuse("raw-control")
+
+    def _refuse(self, op: str) -> NoReturn:
+        with wrapping(op, self.network, self.local_addr, self.remote_addr):
+            self._fd.fileno()
+        raise AssertionError("a pipe has a descriptor")
 
 
 def pipe(capacity: int = 65536) -> tuple[PipeConn, PipeConn]:
