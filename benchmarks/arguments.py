@@ -101,5 +101,5 @@ def _seconds(text: str) -> float:
 
 
 def _epilog() -> str:
-    lines = "\n".join(f"  {scenario.name:10} {scenario.title}" for scenario in SCENARIOS)
+    lines = "\n".join(f"  {scenario.name:14} {scenario.title}" for scenario in SCENARIOS)
     return f"scenarios:\n{lines}\n\nexample: make bench ARGS='echo --conns 50 --peers go gevent'"

@@ -14,8 +14,12 @@ class Programs:
     pinned: Path
     load: Path
     limit: Path
+    dns_server: Path
     go_server: Path | None
     go_tasks: Path | None
+    go_files: Path | None
+    go_datagrams: Path | None
+    go_lookups: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,13 @@ from benchmarks.bench import Programs
 HERE = Path(__file__).parent
 BUILD = HERE / "build"
 _PATIENCE = 300.0
+GO_PROGRAMS = {
+    "tasks": HERE / "tasks",
+    "files": HERE / "peers" / "files",
+    "datagrams": HERE / "peers" / "datagrams",
+    "lookups": HERE / "lookups",
+}
+"""Where the programs in Go are, but for the server of all peers."""
 
 
 class BuildError(Exception):
@@ -28,13 +35,17 @@ def build() -> tuple[Programs, str]:
     """
     native, peers = HERE / "native", HERE / "peers"
     go_server, reason = build_go("go-server", peers / "go_server" / "main.go")
-    go_tasks, _ = build_go("go-tasks", HERE / "tasks" / "go_tasks" / "main.go")
+    in_go = {
+        f"go_{name}": build_go(f"go-{name}", place / f"go_{name}" / "main.go")[0]
+        for name, place in GO_PROGRAMS.items()
+    }
     programs = Programs(
         pinned=build_c("pinned", [native / "pinned.c"]),
         load=build_load(),
         limit=build_c("limit", [peers / "limit.c"]),
+        dns_server=build_c("dns-server", [native / "dns_server.c"]),
         go_server=go_server,
-        go_tasks=go_tasks,
+        **in_go,
     )
     return programs, reason
 

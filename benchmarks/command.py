@@ -59,14 +59,16 @@ def measure(options: Options) -> Results:
     pace = replace(
         pace, rounds=options.rounds or pace.rounds, seconds=options.seconds or pace.seconds
     )
-    contenders, skipped = plan.available(options.scenarios, options.contenders, programs)
-    if "go" in skipped:
+    scenarios, absent = plan.possible(options.scenarios, programs)
+    contenders, skipped = plan.available(scenarios, options.contenders, programs)
+    if "go" in skipped and no_go:
         skipped["go"] = no_go
+    skipped |= absent
     for name, reason in skipped.items():
         terminal.say(f"skipped: {name}, {reason}")
     with watching(programs, choose(), pace) as bench:
         measuring = Measuring(bench)
-        about = _run(options, measuring, contenders)
+        about = _run(replace(options, scenarios=scenarios), measuring, contenders)
     for name, reason in measuring.failures.items():
         terminal.say(f"failed: {name}: {reason}")
     return Results(about, {**skipped, **measuring.failures}, merged_latencies(measuring.records))

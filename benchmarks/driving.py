@@ -22,7 +22,10 @@ READ_SIZE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was counted between warm-up and end; flanks: the state of the machine around it."""
+    """What was counted between warm-up and end.
+
+    flanks: the state of the machine around it. lost: datagrams.
+    """
 
     seconds: float
     operations: int
@@ -34,6 +37,7 @@ class Reading:
     latency: Histogram
     slow: Histogram
     flanks: Flanks | None = None
+    lost: int = 0
 
 
 def parse(text: str) -> Reading:
@@ -53,9 +57,8 @@ def drive(bench: Bench, server: Server, mode: str, **options: int) -> Reading:
     """Drive a server and return what was counted; MeasureError if a single byte was wrong."""
     pace = bench.pace
     command = _command(bench, server, mode, (pace.warmup, pace.seconds), options)
-    before = bench.steadiness.recent()
-    reading = _run(bench, server, command)
-    return replace(reading, flanks=(before, bench.steadiness.reading()))
+    reading, flanks = bench.steadiness.around(lambda: _run(bench, server, command))
+    return replace(reading, flanks=flanks)
 
 
 def probe(bench: Bench, server: Server) -> float:

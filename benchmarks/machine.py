@@ -37,7 +37,14 @@ def versions(contenders: list[Contender]) -> dict[str, str]:
     if go is not None:
         words = _first_line([go, "version"]).split()
         found["go"] = words[2].removeprefix("go") if len(words) > 2 else ""  # noqa: PLR2004
+    if any(contender.tool == "redis-server" for contender in contenders):
+        found["redis"] = redis_version(_first_line(["redis-server", "--version"]))
     return {name: number for name, number in sorted(found.items()) if number}
+
+
+def redis_version(line: str) -> str:
+    """Return the version in what redis-server says of itself: "Redis server v=7.0.15 sha=..."."""
+    return next((word[2:] for word in line.split() if word.startswith("v=")), "")
 
 
 def _version(distribution: str) -> str:

@@ -87,7 +87,7 @@ def ahead(results: Results, scenario: Scenario, cell: Cell) -> list[str]:
     """Return who does better than netpoll in a cell, the reference aside."""
     found = []
     for contender in scenario.contenders:
-        if contender.name in (OURS, "limit", "python"):
+        if contender.name.startswith(OURS) or contender.name == scenario.reference:
             continue
         ratio = results.ratio(cell, contender.name, OURS, scenario.chief.name)
         if ratio and (ratio.median < 1) == scenario.chief.less_is_better and ratio.median != 1:
@@ -123,7 +123,9 @@ def _section(table: Table) -> str:
 def markdown(table: Table) -> str:
     """Return a table as Markdown, netpoll's row in bold."""
     ruler = ["---", *["---:"] * (len(table.columns) - 1)]
-    rows = [[f"**{cell}**" if row[0] == OURS else cell for cell in row] for row in table.rows]
+    rows = [
+        [f"**{cell}**" if row[0].startswith(OURS) else cell for cell in row] for row in table.rows
+    ]
     return "\n".join(_row(cells) for cells in [table.columns, ruler, *rows])
 
 

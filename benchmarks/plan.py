@@ -20,6 +20,14 @@ class Item:
     attempt: int = 0
 
 
+def possible(
+    scenarios: Sequence[Scenario], programs: Programs
+) -> tuple[tuple[Scenario, ...], dict[str, str]]:
+    """Return the scenarios that can be measured here, and why the others cannot."""
+    missing = {s.title: reason for s in scenarios if (reason := s.missing(programs))}
+    return tuple(s for s in scenarios if s.title not in missing), missing
+
+
 def available(
     scenarios: Sequence[Scenario], wanted: Sequence[str], programs: Programs
 ) -> tuple[list[Contender], dict[str, str]]:
@@ -30,8 +38,9 @@ def available(
     always = {"netpoll", *(scenario.reference for scenario in scenarios)}
     everybody = {contender: None for scenario in scenarios for contender in scenario.contenders}
     chosen = [c for c in everybody if not wanted or c.name in wanted or c.name in always]
-    skipped = {c.name: reason for c in chosen if (reason := c.missing(programs))}
-    return [c for c in chosen if c.name not in skipped], skipped
+    missing = {c: reason for c in chosen if (reason := c.missing(programs))}
+    skipped = {c.name: reason for c, reason in missing.items()}
+    return [c for c in chosen if c not in missing], skipped
 
 
 def rounds(

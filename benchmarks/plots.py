@@ -79,7 +79,7 @@ def _panel(axis: Any, results: Results, scenario: Scenario, cell: Cell) -> None:
     ]
     found.sort(key=lambda pair: -pair[0].median)
     for place, (spread, contender) in enumerate(found):
-        colour = _HIGHLIGHTED.get(contender.name, _OTHERS)
+        colour = _HIGHLIGHTED.get(contender.name.partition("-")[0], _OTHERS)
         user = results.figure(cell, contender.name, "user") if chief.name == "cpu" else None
         axis.barh(place, spread.median, color=colour, alpha=0.55 if user else 1)
         if user:

@@ -43,12 +43,11 @@ class Server:
 
 
 @contextmanager
-def serving(bench: Bench, contender: Contender, mode: str, read_size: int) -> Iterator[Server]:
+def serving(bench: Bench, contender: Contender, *arguments: str | int) -> Iterator[Server]:
     """Run a contender's server on the server's core."""
-    arguments = mode, str(read_size)
     with (
         tempfile.TemporaryFile("w+") as errors,
-        started(bench, contender, arguments, errors) as process,
+        started(bench, contender, [str(each) for each in arguments], errors) as process,
     ):
         yield Server(process, _port(process, errors), errors)
 

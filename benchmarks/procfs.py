@@ -16,6 +16,13 @@ def cpu_ns(pid: int) -> int:
     return time.clock_gettime_ns((~pid << 3) | _SCHED)
 
 
+def cpu_ticks(pid: int) -> tuple[int, int]:
+    """Return the user and the system time that a process has used, in clock ticks."""
+    # The name is in parentheses and may hold spaces and parentheses itself; see proc_pid_stat(5).
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return int(fields[11]), int(fields[12])
+
+
 def resident_kib(pid: int) -> int:
     """Return the memory that a process has in use, by its page tables."""
     return _number(_read(f"/proc/{pid}/smaps_rollup"), "Rss:")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, Programs
 from benchmarks.contenders import Contender
 from benchmarks.histogram import Histogram
 from benchmarks.steadiness import Flanks, Place
@@ -15,6 +15,8 @@ Axes = Mapping[str, tuple[Value, ...]]
 _SHOWN = {
     "conns": "{:,} connections",
     "depth": "{} under way",
+    "file": "{:,} MiB",
+    "names": "{:,} names",
 }
 
 
@@ -83,6 +85,7 @@ class Scenario:
     figures: the first one is the chief one.
     applies: tells whether a contender can be measured in a cell at all.
     cores: where the two cores have to be for it; None if that does not matter.
+    missing: returns why nothing of it can be measured here; nothing if it can.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Scenario:
     measure: Callable[[Cell, Contender, Bench], Sample]
     applies: Callable[[Cell, Contender], bool] = lambda _cell, _contender: True
     cores: Place | None = Place.FAR
+    missing: Callable[[Programs], str] = lambda _programs: ""
 
     @property
     def chief(self) -> Figure:

@@ -16,6 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from statistics import quantiles
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WANDERS = 1.8
 """The highest reading is at least so many times the lowest where there are two states."""
@@ -97,6 +100,12 @@ class Steadiness:
             self.place(before) is self.place(behind) is place
             and max(flanks) <= min(flanks) * AGREEMENT
         )
+
+    def around(self, work: Callable[[], T]) -> tuple[T, Flanks]:
+        """Do the work; return what it returns, and the readings before it and behind it."""
+        before = self.recent()
+        done = work()
+        return done, (before, self.reading())
 
     def wait(self, seconds: float) -> bool:
         """Wait for another state; return False if there is no patience left."""

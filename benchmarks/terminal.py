@@ -81,5 +81,5 @@ def _rich(table: Table) -> RichTable:
     for place, column in enumerate(table.columns):
         drawn.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
     for row in table.rows:
-        drawn.add_row(*row, style="bold green" if row[0] == "netpoll" else "")
+        drawn.add_row(*row, style="bold green" if row[0].startswith("netpoll") else "")
     return drawn

@@ -68,7 +68,7 @@ class Query:
 
     def answered_by(self, message: bytes, number: int) -> bool:
         """Return whether a message answers this question as it was asked under that id."""
-        if len(message) < self.end:
+        if len(message) < HEADER.size:
             return False
         answered, flags, questions, *_ = HEADER.unpack_from(message)
         if answered != number or flags & (QR | OPCODE) != QR or questions != 1:

@@ -4,6 +4,9 @@ import pytest
 
 from benchmarks.driving import parse, sample
 from benchmarks.processes import MeasureError
+from benchmarks.scenario import Sample
+from benchmarks.scenarios import sendfile
+from benchmarks.scenarios.datagrams import with_loss
 
 LINE = {
     "seconds": 0.5,
@@ -25,6 +28,20 @@ def test_processor_time_is_per_operation_and_in_microseconds() -> None:
     assert taken.figures["rate"] == 2000.0
     assert taken.figures["busy"] == pytest.approx(0.004)
     assert taken.figures["p50"] == 0.06
+    assert taken.ticks == (1, 4)
+
+
+def test_what_was_lost_is_a_share_of_all_that_was_sent() -> None:
+    assert parse(json.dumps(LINE)).lost == 0
+    reading = parse(json.dumps(LINE | {"lost": 3000}))
+    assert with_loss(Sample({}), reading).figures == {"loss": 75}
+
+
+def test_the_time_for_a_file_is_per_gibibyte() -> None:
+    reading = parse(json.dumps(LINE | {"operations": 1, "bytes": 1 << 28}))
+    taken = sendfile.sample(reading)
+    assert taken.figures["cpu"] == 0.002 * 4
+    assert taken.figures["rate"] == pytest.approx((1 << 28) / 1e9 / 0.5)
     assert taken.ticks == (1, 4)
 
 

@@ -4,65 +4,13 @@ import json
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks import building
 from benchmarks.driving import parse
-
-Serve = Callable[[socket.socket], None]
-PATIENCE = 20
-
-
-@pytest.fixture(scope="module")
-def load(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the load generator."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(building, "BUILD", tmp_path_factory.mktemp("build"))
-        return building.build_load()
-
-
-@contextmanager
-def served(serve: Serve) -> Iterator[int]:
-    """Serve each connection on a thread, until the block ends; return the port."""
-    threads: list[threading.Thread] = []
-
-    def handle(conn: socket.socket) -> None:
-        with suppress(OSError), closing(conn):
-            serve(conn)
-
-    def accept_all() -> None:
-        with suppress(OSError):
-            while True:
-                thread = threading.Thread(target=handle, args=(listener.accept()[0],), daemon=True)
-                threads.append(thread)
-                thread.start()
-
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        accepting = threading.Thread(target=accept_all, daemon=True)
-        accepting.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)  # wakes accept, which close alone would not
-            accepting.join(PATIENCE)
-            for thread in threads:
-                thread.join(PATIENCE)
-
-
-def run(load: Path, mode: str, serve: Serve, options: str) -> "subprocess.CompletedProcess[str]":
-    with served(serve) as port:
-        return subprocess.run(
-            [str(load), mode, "--port", str(port), *options.split()],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+from tests.benchmarks.loads import PATIENCE, Serve, run
 
 
 def altered(alter: Callable[[bytes], bytes], honest: int) -> Serve:

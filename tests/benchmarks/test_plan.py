@@ -1,14 +1,18 @@
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 from benchmarks import plan
 from benchmarks.bench import Programs
 from benchmarks.contenders import Contender
+from benchmarks.peers.files import GO as GO_FILES
 from benchmarks.plan import Item
 from benchmarks.scenario import Scenario
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.scenarios.echo import ECHO
+from benchmarks.scenarios.sendfile import SENDFILES
 from benchmarks.scenarios.tasks import TASKS
 from benchmarks.tasks import GREENLET
 
@@ -75,6 +79,22 @@ def test_who_is_missing_is_skipped_with_a_reason(nothing_in_go: Programs) -> Non
     contenders, skipped = plan.available(SCENARIOS, [], nothing_in_go)
     assert skipped["go"] == "it was not built"
     assert "go" not in {c.name for c in contenders}
+
+
+def test_one_that_was_not_built_is_missing_where_it_is_needed_and_nowhere_else(
+    nothing_in_go: Programs,
+) -> None:
+    programs = replace(nothing_in_go, go_files=Path("there"))
+    contenders, skipped = plan.available([ECHO, SENDFILES], [], programs)
+    assert skipped["go"] == "it was not built"
+    assert [c for c in contenders if c.name == "go"] == [GO_FILES]
+
+
+def test_a_scenario_for_which_something_is_missing_is_left_out_with_a_reason(
+    nothing_in_go: Programs,
+) -> None:
+    impossible = replace(TASKS, missing=lambda _: "no time")
+    assert plan.possible([ECHO, impossible], nothing_in_go) == ((ECHO,), {TASKS.title: "no time"})
 
 
 def test_netpoll_and_the_reference_are_measured_even_if_nobody_asked_for_them(

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import building
 from benchmarks.bench import Programs
-from benchmarks.contenders import Contender
+from benchmarks.contenders import Contender, in_go
 from benchmarks.peers import SERVERS
 from benchmarks.scenario import Cell, Scenario
 from benchmarks.scenarios import SCENARIOS
@@ -64,6 +66,8 @@ def test_chosen_values_take_the_place_of_an_axis() -> None:
         ((("size", 16384), ("conns", 1000)), "16 KiB, 1,000 connections"),
         ((("size", 1500), ("depth", 16)), "1500 B, 16 under way"),
         ((("direction", "server sends"),), "server sends"),
+        ((("file", 1024),), "1,024 MiB"),
+        ((("names", 1000),), "1,000 names"),
         ((), ""),
     ],
 )
@@ -95,6 +99,25 @@ def test_who_was_not_built_is_missing_and_says_so(nothing_in_go: Programs) -> No
 def test_who_is_not_installed_is_missing_and_says_so(nothing_in_go: Programs) -> None:
     absent = Contender("absent", "absent", lambda _: ["absent"], "no_such_module_here")
     assert absent.missing(nothing_in_go) == "no_such_module_here is not installed"
+
+
+def test_who_needs_a_program_that_is_not_there_is_missing_and_says_so(
+    nothing_in_go: Programs,
+) -> None:
+    absent = Contender("absent", "absent", lambda _: ["absent"], tool="no-such-program-here")
+    assert absent.missing(nothing_in_go) == "no-such-program-here is not installed"
+
+
+def test_a_program_in_go_runs_on_one_thread_once_it_is_built(nothing_in_go: Programs) -> None:
+    server = in_go("go", "go_files")
+    assert server.missing(nothing_in_go) == "it was not built"
+    assert server.command(replace(nothing_in_go, go_files=Path("there"))) == ["there"]
+    assert server.environment == (("GOMAXPROCS", "1"),)
+
+
+def test_every_program_in_go_has_its_source() -> None:
+    for name, place in building.GO_PROGRAMS.items():
+        assert (place / f"go_{name}" / "main.go").is_file()
 
 
 def test_who_cannot_be_imported_is_missing_and_says_so(

@@ -34,6 +34,11 @@ def test_a_machine_that_does_not_wander_is_in_its_usual_state(level: float) -> N
     assert steady.place(level) is Place.FAR
 
 
+def test_work_has_a_reading_before_it_and_one_behind_it() -> None:
+    steady = Steadiness(reading(NEAR, FAR), 1, clock=lambda: 100.0)
+    assert steady.around(lambda: len(steady.readings)) == (1, (NEAR, FAR))
+
+
 def test_a_single_reading_says_nothing_of_wandering() -> None:
     steady = begun(NEAR)
     assert not steady.wanders

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import page, tables
 from benchmarks.results import Results
+from benchmarks.scenario import Cell
+from benchmarks.scenarios.datagrams import DATAGRAMS
 from benchmarks.scenarios.echo import ECHO
 from tests.benchmarks.samples import MANY, SMALL, record, results
 
@@ -76,6 +80,18 @@ def test_the_page_names_who_is_ahead_of_netpoll(found: Results) -> None:
     assert page.ahead(found, ECHO, SMALL) == ["Go net, GOMAXPROCS=1 (0.92 of netpoll's)"]
 
 
+def test_neither_the_reference_nor_another_way_of_netpoll_s_is_ahead_of_it() -> None:
+    cell = Cell("datagrams", (("kind", "sent back"),))
+    found = results(
+        *(
+            record(name, cpu, cell=cell)
+            for name, cpu in (("netpoll", 2.0), ("netpoll-batches", 1.0), ("go", 1.5))
+        )
+    )
+    assert page.ahead(found, DATAGRAMS, cell) == ["Go, UDPConn, GOMAXPROCS=1 (0.75 of netpoll's)"]
+    assert page.ahead(found, replace(DATAGRAMS, reference="go"), cell) == []
+
+
 def test_the_page_says_under_which_conditions_and_what_is_missing(found: Results) -> None:
     lines = "\n".join(page.conditions(found))
     for words in ("2 cores", "others used 25%", "rounds: 3", "curio: curio is not installed"):
@@ -113,10 +129,12 @@ def test_the_page_that_there_is_has_its_marks() -> None:
 
 
 def test_markdown_has_a_ruler_and_netpoll_in_bold() -> None:
-    table = tables.Table("t", ("", "ns"), (("netpoll", "1"), ("go", "2")))
+    rows = (("netpoll", "1"), ("netpoll, batches", "3"), ("go", "2"))
+    table = tables.Table("t", ("", "ns"), rows)
     assert page.markdown(table).splitlines() == [
         "|  | ns |",
         "| --- | ---: |",
         "| **netpoll** | **1** |",
+        "| **netpoll, batches** | **3** |",
         "| go | 2 |",
     ]

@@ -395,6 +395,7 @@ def test_a_file_that_gets_shorter_meanwhile_ends_the_connection(site: Path) -> N
             large.truncate(1 << 28)
             server = go(file_server.handle, listener.accept(), site.resolve())
             near.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            near.settimeout(file_server.PATIENCE / 3)
             got = len(near.read(1))
             large.truncate(1)
         while more := near.read():

@@ -67,6 +67,7 @@ struct window {
     int64_t opens, closes;
     bool open;
     uint64_t operations, bytes;
+    uint64_t lost; /* datagrams that did not arrive, or whose answer did not */
     struct usage before, after;
     struct histogram latency, slow;
 };
@@ -81,6 +82,8 @@ void window_print(const struct window *w);
 int connect_blocking(const struct options *o);
 /* Starts to connect from an address that changes from call to call, so that ports never run out. */
 int connect_start(const struct options *o);
+/* Returns a non-blocking socket for datagrams to the server and from it alone. */
+int connect_datagrams(const struct options *o);
 void make_nonblocking(int fd);
 int new_epoll(void);
 void watch(int epoll, int fd, uint32_t events, void *owner);
@@ -122,5 +125,8 @@ void run_sink(const struct options *o);
 void run_source(const struct options *o);
 void run_cycle(const struct options *o);
 void run_idle(const struct options *o);
+void run_file(const struct options *o);
+void run_datagrams(const struct options *o);
+void run_flood(const struct options *o);
 
 #endif

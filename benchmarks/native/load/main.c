@@ -11,8 +11,8 @@ static const struct {
     const char *name;
     void (*run)(const struct options *);
 } modes[] = {
-    {"echo", run_echo},   {"sink", run_sink}, {"source", run_source},
-    {"cycle", run_cycle}, {"idle", run_idle},
+    {"echo", run_echo}, {"sink", run_sink}, {"source", run_source},       {"cycle", run_cycle},
+    {"idle", run_idle}, {"file", run_file}, {"datagrams", run_datagrams}, {"flood", run_flood},
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* The command line: MODE --name value ... */
 #include "load.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ static int number(const char *text, int least)
 {
     char *end;
     long value = strtol(text, &end, 10);
-    if (*end != 0 || end == text || value < least || value > 1000000000)
+    if (*end != 0 || end == text || value < least || value > INT_MAX)
         fail("%s is no number from %d on", text, least);
     return value;
 }
@@ -54,7 +55,7 @@ struct options parse_options(int argc, char **argv)
 {
     struct options o = {.connections = 1, .size = 64, .depth = 1, .interval_us = 1000, .seconds = 1};
     if (argc < 2)
-        fail("usage: load echo|sink|source|cycle|idle --port N [--connections N] [--size N] ...");
+        fail("usage: load MODE --port N [--connections N] [--size N] ...");
     o.mode = argv[1];
     for (int i = 2; i < argc; i += 2) {
         if (i + 1 == argc)

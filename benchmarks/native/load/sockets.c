@@ -68,6 +68,16 @@ int connect_start(const struct options *o)
     return fd;
 }
 
+int connect_datagrams(const struct options *o)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        fail_errno("socket");
+    if (start(fd, o) != 0)
+        fail_errno("connect");
+    return fd;
+}
+
 void make_nonblocking(int fd)
 {
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)

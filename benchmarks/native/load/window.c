@@ -83,6 +83,7 @@ void window_print(const struct window *w)
 {
     printf("{\"seconds\":%.9f,\"operations\":%llu,\"bytes\":%llu,", (w->closes - w->opens) / 1e9,
            (unsigned long long)w->operations, (unsigned long long)w->bytes);
+    printf("\"lost\":%llu,", (unsigned long long)w->lost);
     printf("\"server_ns\":%lld,", (long long)(w->after.server_ns - w->before.server_ns));
     printf("\"user_ticks\":%lld,", (long long)(w->after.server_user - w->before.server_user));
     printf("\"system_ticks\":%lld,", (long long)(w->after.server_system - w->before.server_system));

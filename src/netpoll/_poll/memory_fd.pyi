@@ -1,12 +1,16 @@
 from typing import Self
 
+from typing_extensions import disjoint_base
+
 from netpoll._poll.stream_fd import StreamFD
 
+@disjoint_base
 class Memory:
     """What the two ends share."""
 
-    def __init__(self, capacity: int) -> None: ...
+    def __new__(cls, capacity: int) -> Self: ...
 
+@disjoint_base
 class MemoryFD(StreamFD):
     """One end, for any goroutine of any thread. A method that parks says so."""
 

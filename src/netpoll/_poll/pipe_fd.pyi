@@ -1,7 +1,10 @@
 from typing import Self
 
+from typing_extensions import disjoint_base
+
 from netpoll._poll.stream_fd import StreamFD
 
+@disjoint_base
 class PipeFD(StreamFD):
     """A pipe, a FIFO, a terminal or the like, for any goroutine of any thread."""
 

@@ -1,7 +1,10 @@
+from typing_extensions import disjoint_base
+
 from netpoll._poll.stream_fd import StreamFD
 
 NOT_HANDLED: int
 
+@disjoint_base
 class Relay:
     """A pipe of our own, and how many bytes it holds; closed with the last reference."""
 
