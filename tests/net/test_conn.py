@@ -7,11 +7,21 @@ import random
 import threading
 from array import array
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from netpoll import Cancelled, ClosedError, Goroutine, GoroutineCancelled, blocking, go, net
+from netpoll import (
+    Cancelled,
+    ClosedError,
+    DeadlineExceeded,
+    Goroutine,
+    GoroutineCancelled,
+    blocking,
+    go,
+    net,
+)
 from tests.net.ends import (
     EVERY_MOMENT,
     MORE_THAN_FITS,
@@ -140,6 +150,33 @@ def test_what_has_no_bytes_is_refused_and_nothing_is_written() -> None:
                 call(memoryview(b"abcdef")[::2])
         near.close()
         assert read_all(far) == b""
+
+
+@in_run
+def test_several_buffers_are_filled_one_after_the_other() -> None:
+    with connected() as (near, far):
+        far.write(b"abcdefg")
+        first, second, third = bytearray(3), bytearray(2), bytearray(9)
+        assert near.readv([first, memoryview(second), third]) == 7
+        assert b"|".join([first, second, third[:2]]) == b"abc|de|fg"
+        far.close()
+        assert near.readv([first, second]) == 0
+
+
+@in_run
+def test_what_readv_raises_says_what_was_read_and_from_where() -> None:
+    with connected() as (near, _):
+        for wrong in (bytearray(3), b"abc", "abc"):
+            with pytest.raises(TypeError, match="one alone is for readinto"):
+                near.readv(wrong)  # type: ignore[arg-type]
+        with pytest.raises((BufferError, TypeError)):
+            near.readv([b"abc"])
+        near.set_read_deadline(monotonic() - 1)
+        with pytest.raises(DeadlineExceeded, match=r"^read tcp .*: i/o timeout$"):
+            near.readv([bytearray(3)])
+        near.close()
+        with pytest.raises(ClosedError, match=r"^read tcp "):
+            near.readv([bytearray(3)])
 
 
 @pytest.mark.parametrize(

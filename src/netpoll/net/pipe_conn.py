@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from netpoll._poll.memory_fd import MemoryFD
 from netpoll.net.addr import PipeAddr
 from netpoll.net.conn import Conn
+from netpoll.net.endpoint import own_methods
 from netpoll.net.operror import wrapping
 
 
+@own_methods
 class PipeConn(Conn):
     """One end of a connection within the process: a Conn without a descriptor.
 

@@ -15,6 +15,7 @@ from netpoll.net import adopt, descriptors
 from netpoll.net.addr import UnixAddr, decode
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.conn import Conn
+from netpoll.net.endpoint import own_methods
 from netpoll.net.message import Message
 from netpoll.net.stream_listener import StreamListener
 from netpoll.net.unix_end import UnixEnd
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 # Conn comes first: the object is laid out as Conn says.
+@own_methods
 class UnixConn(Conn, UnixEnd):
     """A connection of network "unix", a stream, or "unixpacket", which keeps messages apart.
 

@@ -12,6 +12,7 @@ from netpoll.errors import AddrError
 from netpoll.net import adopt, descriptors
 from netpoll.net.addr import Addr, UnixAddr, encode
 from netpoll.net.bound_path import BoundPath
+from netpoll.net.endpoint import own_methods
 from netpoll.net.packet_conn import PacketConn
 from netpoll.net.unix_end import UnixEnd
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 # PacketConn comes first: the object is laid out as it says.
+@own_methods
 class UnixDatagramConn(PacketConn, UnixEnd):
     """A socket of network "unixgram", connected by dial or open to all by listen_packet.
 
