@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing_extensions import Buffer
 
 import netpoll
 from netpoll._poll.stream_fd import StreamFD
@@ -16,6 +15,9 @@ from netpoll._poll.vector import readv, writev
 from tests import tcp
 from tests.kernel import answering, one_by_one, recorded
 from tests.running import in_run, parked
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 def filled(sizes: list[int]) -> list[bytearray]:
