@@ -3,7 +3,7 @@
 import errno
 import random
 from array import array
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
