@@ -3,11 +3,14 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from netpoll import DeadlineExceeded, DNSError, GoroutineCancelled, OpError, go, gosched
+from netpoll import DeadlineExceeded, DNSError, GoroutineCancelled, OpError, go, gosched, run
 from netpoll.net.lookup import config, hosts
 from netpoll.net.lookup.client import Client
 from netpoll.net.lookup.config import Config
@@ -189,6 +192,28 @@ def test_names_are_asked_for_in_idna() -> None:
     client, servers = scripted(both)
     client.addresses("b\u00fccher.example")
     assert servers.asked[0].name == "xn--bcher-kva.example."
+
+
+@pytest.mark.parametrize("suffix", ["foo..bar.", "a" * 64 + ".", "\udcff.com.", "\\300."])
+@in_run
+def test_what_no_message_can_ask_for_is_an_error_of_the_name(
+    suffix: str, configured: Configure
+) -> None:
+    configured(search=(suffix,))
+    client, servers = scripted(refused)
+    for ask in (client.addresses, client.texts, client.canonical_name):
+        error = failure(ask, "a")
+        assert error.name == "a"
+    assert set(servers.questions) == {("a.", kind) for kind in ("A", "AAAA", "CNAME", "TXT")}
+
+
+@given(st.text(max_size=70), st.text(max_size=70))
+def test_whatever_is_searched_the_name_itself_is_found(first: str, second: str) -> None:
+    said = config.parse(f"search {first}.{second}".encode("utf-8", "surrogatepass"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "system", Fixed(replace(said, servers=(SERVER,))))
+        client, _ = scripted(known(("a.", "TXT", txt("a.", b"text"))))
+        assert run(client.texts, "a") == ("text",)
 
 
 # ---- the hosts file

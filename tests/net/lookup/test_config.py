@@ -52,6 +52,13 @@ options attempts 3
         ("domain local\nsearch test invalid.", Config(search=("test.", "invalid."))),
         ("domain local\nsearch .", Config(search=OWN)),
         ("search", Config(search=OWN)),
+        ("search foo..bar a \0.com .b a..", Config(search=("a.",))),
+        (f"search {'a' * 64}.com {'a' * 63}.com", Config(search=(f"{'a' * 63}.com.",))),
+        (f"search {LONG} {LONG[:251]}", Config(search=(f"{LONG[:251]}.",))),
+        (r"search a\.b a\300 $ a", Config(search=("a.",))),
+        ("search \udcff.com b\u00fcro.example", Config(search=("xn--bro-hoa.example.",))),
+        ("search 10 1.168.192.in-addr.arpa", Config(search=("10.", "1.168.192.in-addr.arpa."))),
+        ("domain foo..bar", Config(search=OWN)),
         ("domain", Config(search=OWN)),
         ("options ndots:invalid", Config(search=OWN, ndots=0)),
         ("options ndots:16", Config(search=OWN, ndots=15)),
@@ -80,7 +87,7 @@ options attempts 3
 )
 def test_what_resolv_conf_says(text: str, said: Config) -> None:
     # Source: go1.27 net/dnsconfig_unix_test.go TestDNSReadConfig
-    assert parse(text.encode()) == said
+    assert parse(text.encode("utf-8", "surrogateescape")) == said
 
 
 @pytest.mark.parametrize(
@@ -91,6 +98,7 @@ def test_what_resolv_conf_says(text: str, said: Config) -> None:
         ("host.local", ("local.",)),
         ("host", ()),
         ("foo.", ()),
+        ("host.foo..bar", ()),
     ],
 )
 def test_the_machines_own_domain_is_searched_if_no_other(

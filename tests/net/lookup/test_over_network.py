@@ -12,7 +12,6 @@ from netpoll import (
     DeadlineExceeded,
     DNSError,
     GoroutineCancelled,
-    UnknownNetworkError,
     go,
     gosched,
     net,
@@ -37,18 +36,6 @@ class Fixed:
 
 
 Asking = Callable[..., Resolver]
-
-
-@in_run
-def _dials_datagrams() -> bool:
-    try:
-        net.dial("udp", f"{HOST}:53").close()
-    except UnknownNetworkError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _dials_datagrams(), reason="dial knows no datagrams yet")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from netpoll.net.lookup.config import Config
 from netpoll.net.lookup.domain import Host
 from netpoll.net.lookup.exchange import Dial, exchange
 from netpoll.net.lookup.records import MX, NS, SRV
-from netpoll.net.lookup.wire import BadAnswerError, Query, Record, Reply
+from netpoll.net.lookup.wire import BadAnswerError, BadQuestionError, Query, Record, Reply
 
 FAMILIES = ("A", "AAAA")
 
@@ -146,7 +146,10 @@ class Client:
 
     def _ask_servers(self, conf: Config, name: str, kind: str) -> Reply:
         """Return the first answer of a server that can say something about an absolute name."""
-        query = Query(name, kind, trust_ad=conf.trust_ad)
+        try:
+            query = Query(name, kind, trust_ad=conf.trust_ad)
+        except BadQuestionError as failed:
+            raise DNSError(str(failed), name) from failed
         error = domain.no_such_host(name)
         servers = conf.in_turn(self.servers or conf.servers)
         for server in chain.from_iterable(repeat(servers, conf.attempts)):

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+from netpoll.errors import DNSError
 from netpoll.net import ip
 from netpoll.net.addr import UDPAddr
 from netpoll.net.hostport import join_host_port
-from netpoll.net.lookup.domain import is_private
+from netpoll.net.lookup.domain import is_private, queried
 from netpoll.net.lookup.reread import RECHECK, Reread
 
 PATH = "/etc/resolv.conf"
@@ -110,8 +111,18 @@ def _server(text: str) -> list[str]:
 
 
 def _rooted(*domains: str) -> tuple[str, ...]:
-    rooted = (domain if domain.endswith(".") else f"{domain}." for domain in domains)
-    return tuple(domain for domain in rooted if domain != ".")
+    return tuple(rooted for domain in domains for rooted in _suffix(domain.removesuffix(".")))
+
+
+def _suffix(domain: str) -> list[str]:
+    """Return a domain as it is searched, nothing if no name can end with it."""
+    if not domain:
+        return []
+    try:
+        # Digits alone are no name, but may well be the end of one.
+        return [queried(f"a.{domain}.").removeprefix("a.")]
+    except DNSError:
+        return []
 
 
 def _default_search() -> tuple[str, ...]:

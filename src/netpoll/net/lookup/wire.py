@@ -25,6 +25,10 @@ class BadAnswerError(Exception):
     """What a server sent is no answer, or ended too early."""
 
 
+class BadQuestionError(Exception):
+    """What is to be asked does not fit into a message."""
+
+
 class Record(NamedTuple):
     """A record of an answer: whose, of which type, and what it says."""
 
@@ -48,14 +52,20 @@ class Reply(NamedTuple):
 
 
 class Query:
-    """A question and its bytes, with an identifier that a stranger has to guess."""
+    """A question and its bytes, with an identifier that a stranger has to guess.
+
+    BadQuestionError if the name is none that a message can have.
+    """
 
     def __init__(self, name: str, kind: str, *, trust_ad: bool) -> None:
         self.name = name
         self.kind = kind
         flags = dns.flags.RD | (dns.flags.AD if trust_ad else 0)
-        message = dns.message.make_query(name, kind, flags=flags, use_edns=0, payload=PAYLOAD)
-        self.data: bytes = message.to_wire()
+        try:
+            message = dns.message.make_query(name, kind, flags=flags, use_edns=0, payload=PAYLOAD)
+            self.data: bytes = message.to_wire()
+        except Exception as error:
+            raise BadQuestionError("cannot marshal DNS message") from error
         # Name, type and class. The name has no letters but those of its labels: nothing else in
         # here, the lengths least of all, changes when it is put into small letters.
         self._question = self.data[_HEADER : len(self.data) - _OPT].lower()
