@@ -87,3 +87,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(f"netpoll.{_LATER[name]}"), name)
     return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

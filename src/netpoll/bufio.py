@@ -274,7 +274,7 @@ class Writer:
         On an error `bytes_written` of the exception tells how much of the data was taken: the
         caller still has the rest, and the buffer holds what was written before it.
         """
-        size = len(data) if isinstance(data, bytes | bytearray) else memoryview(data).nbytes
+        size = len(data) if isinstance(data, bytes | bytearray) else _size(data)
         if len(self._held) + size > self._write_size or self._cut_short is not None:
             self._send([data])
         else:
@@ -284,7 +284,7 @@ class Writer:
     def writev(self, buffers: Iterable[Buffer]) -> int:
         """Write several bytes-like objects; return how many bytes that is. Parks as write."""
         several = list(buffers)
-        size = sum(memoryview(data).nbytes for data in several)
+        size = sum(map(_size, several))
         if len(self._held) + size > self._write_size or self._cut_short is not None:
             self._send(several)
         else:
@@ -336,6 +336,14 @@ class Writer:
             return
         self._held = held[sent:]
         _tell(error, "bytes_written", max(0, sent - len(held)))
+
+
+def _size(data: Buffer) -> int:
+    """Return its size in bytes; BufferError before anything is sent, not in the midst of it."""
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise BufferError("what is written must lie in one piece")
+    return view.nbytes
 
 
 class ReadWriter(Reader, Writer):

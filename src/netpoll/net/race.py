@@ -150,8 +150,8 @@ class _Race:
             return
         try:
             conn = self._connect(attempt.target, self._deadline, attempt.hold)
-        except Exception as error:  # noqa: BLE001 - the goroutine that dials raises it
-            self._failed(attempt, error)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            self._failed(attempt, error)  # the goroutine that dials raises it
         except BaseException:
             self._failed(attempt, None)
             raise
@@ -166,7 +166,7 @@ class _Race:
         self._won = conn
         call_done(self._dialler)
 
-    def _failed(self, attempt: _Attempt, error: Exception | None) -> None:
+    def _failed(self, attempt: _Attempt, error: BaseException | None) -> None:
         if attempt.given_up:
             return
         del self._running[attempt]

@@ -301,7 +301,7 @@ class Resolver:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "dns":
                 raise
-            text = "looking names up in DNS needs dnspython: install netpoll[dns]"
+            text = "looking names up in DNS needs dnspython: install it, or this package with its extra 'dns'"
             raise ModuleNotFoundError(text, name=error.name) from error
         from netpoll.net.dial import dial  # noqa: PLC0415 - which looks names up itself
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
-from errno import ESPIPE
+from errno import EBADF, ESPIPE
 from operator import index
 from socket import SOCK_STREAM
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from netpoll._poll.sendfile import NOT_HANDLED
@@ -15,10 +16,13 @@ from netpoll._poll.sendfile import sendfile as send_from
 from netpoll._runtime.threads import blocking
 from netpoll.errors import OpError
 from netpoll.net.copyloop import Read, pour, reader
+from netpoll.net.endpoint import Endpoint
 from netpoll.net.file import File
 from netpoll.net.operror import wrap_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netpoll.net.conn import Conn  # which imports this file
 
 MOST = 2**63 - 1
@@ -33,10 +37,11 @@ def sendfile(conn: Conn, file: Any, offset: int = 0, count: int | None = None) -
         number = duplicate(file)
         if number is None:
             return _send_object(conn, file, offset, limit)
+        held = _Held(number)
         try:
-            return _send_descriptor(conn, file, number, offset, limit)
+            return _send_descriptor(conn, file, held, offset, limit)
         finally:
-            os.close(number)
+            held.close()
     except OSError as error:
         if isinstance(error, OpError) and error.op:
             raise
@@ -61,8 +66,13 @@ def duplicate(file: Any) -> int | None:
     """
     if isinstance(file, File):
         return file.dup()
+    if isinstance(file, Endpoint):
+        raise TypeError("a file is sent from where it lies; between connections, use net.copy()")
     number = file
-    if not isinstance(file, int):
+    if isinstance(file, int):
+        if not 0 <= file < 1 << 31:
+            raise ValueError(f"no descriptor has the number {file}")
+    else:
         try:
             number = file.fileno()
         except (AttributeError, OSError):  # io.UnsupportedOperation, of those in memory
@@ -70,15 +80,49 @@ def duplicate(file: Any) -> int | None:
     return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 0)
 
 
-def _send_descriptor(conn: Conn, file: Any, number: int, offset: int, limit: int) -> int:
-    done = 0
+class _Held:
+    """A descriptor that is closed when its owner is done with it and no thread reads from it.
+
+    A goroutine that is cancelled leaves behind the thread that reads for it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._lock = Lock()
+        self._reading = False
+        self._over = False
+
+    def read(self, call: Callable[..., bytes], *args: int) -> bytes:
+        """Return what call(number, *args) does; on a thread."""
+        with self._lock:
+            if self._over:
+                raise OSError(EBADF, os.strerror(EBADF))
+            self._reading = True
+        try:
+            return call(self.number, *args)
+        finally:
+            with self._lock:
+                self._reading = False
+                if self._over:
+                    os.close(self.number)
+
+    def close(self) -> None:
+        """Close it, now or when the thread is back."""
+        with self._lock:
+            self._over = True
+            if not self._reading:
+                os.close(self.number)
+
+
+def _send_descriptor(conn: Conn, file: Any, held: _Held, offset: int, limit: int) -> int:
+    number, done = held.number, 0
     try:
         sent = NOT_HANDLED
         # Of a page each a socket that keeps messages apart would make a message.
         if conn._fd.kind == SOCK_STREAM:  # noqa: SLF001 - of this package
             sent = send_from(conn._fd, number, offset, limit)  # noqa: SLF001
         if sent == NOT_HANDLED:
-            sent = pour(_reader_from(file, number, offset), conn.write, limit)
+            sent = pour(_reader_from(file, held, offset), conn.write, limit)
         done = sent
     except BaseException as error:
         done = getattr(error, "bytes_written", 0)
@@ -88,19 +132,19 @@ def _send_descriptor(conn: Conn, file: Any, number: int, offset: int, limit: int
     return done
 
 
-def _reader_from(file: Any, number: int, offset: int) -> Read:
+def _reader_from(file: Any, held: _Held, offset: int) -> Read:
     """Return how to read a file from an offset on, without its position if it has one."""
     try:
-        os.lseek(number, 0, os.SEEK_CUR)
+        os.lseek(held.number, 0, os.SEEK_CUR)
     except OSError as error:
         if error.errno != ESPIPE or offset:
             raise
-        return reader(file) if isinstance(file, File) else lambda n: blocking(os.read, number, n)
+        return reader(file) if isinstance(file, File) else lambda n: blocking(held.read, os.read, n)
     at = offset
 
     def read(n: int) -> bytes:
         nonlocal at
-        data = blocking(os.pread, number, n, at)
+        data = blocking(held.read, os.pread, n, at)
         at += len(data)
         return data
 

@@ -6,12 +6,14 @@ Source: go1.27 net/dnsclient_unix.go (*Resolver).exchange; RFC 1035 section 4.2;
 from time import monotonic
 from typing import Protocol
 
+from netpoll._runtime.threads import blocking
 from netpoll.net.conn import Conn
 from netpoll.net.lookup import wire
 from netpoll.net.lookup.wire import BadAnswerError, Query, Reply
 
 _LENGTH = 2  # bytes in front of a message in a stream
 _LONGEST = 65535
+_SHORT = 4096
 
 
 class Connection(Protocol):
@@ -47,9 +49,14 @@ def exchange(dial: Dial, server: str, query: Query, *, timeout: float, only_tcp:
     if not only_tcp:
         data = _round_trip(dial, "udp", server, query, timeout)
         if not wire.is_truncated(data):
-            return wire.parse(data)
+            return _parsed(data)
     # An answer by TCP that says to be cut off is taken as it is, as the C library does.
-    return wire.parse(_round_trip(dial, "tcp", server, query, timeout))
+    return _parsed(_round_trip(dial, "tcp", server, query, timeout))
+
+
+def _parsed(data: bytes) -> Reply:
+    # A hostile answer of this size takes seconds to read: the other goroutines run meanwhile.
+    return wire.parse(data) if len(data) <= _SHORT else blocking(wire.parse, data)
 
 
 def _round_trip(dial: Dial, network: str, server: str, query: Query, timeout: float) -> bytes:

@@ -4,6 +4,7 @@ Source: RFC 1035 section 4; RFC 6891; go1.27 net/dnsclient_unix.go
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, NamedTuple
 
 import dns.flags
@@ -17,6 +18,8 @@ PAYLOAD = 1232
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 
 _HEADER = 12  # bytes: identifier, flags, the number of entries of each section
+_COUNTS, _COUNTS_AT = Struct("!3H"), 6  # answers, authorities, additional records
+_MOST_RECORDS = 2000
 _OPT = 11  # bytes of an empty OPT record, the last of a query
 _RESPONSE, _TRUNCATED = 0x80, 0x02  # in the third byte
 
@@ -87,7 +90,12 @@ def is_truncated(data: bytes) -> bool:
 
 
 def parse(data: bytes) -> Reply:
-    """Return what an answer says; BadAnswerError if it cannot be read."""
+    """Return what an answer says; BadAnswerError if it cannot be read. May take its time.
+
+    Names that point into one another make each record of a hostile answer take a millisecond.
+    """
+    if sum(_COUNTS.unpack_from(data, _COUNTS_AT)) > _MOST_RECORDS:
+        raise BadAnswerError("too many records in DNS response")
     try:
         message = dns.message.from_wire(data, one_rr_per_rrset=True, ignore_trailing=True)
         return Reply(
