@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 
 from netpoll import GoroutineCancelled, go, gosched
+from netpoll._runtime.permits import await_call
 from netpoll.net.lookup import turns
 from netpoll.net.lookup.turns import Line, turn
 from tests.running import begin, in_run, on_thread, parked, says
@@ -100,6 +101,30 @@ def test_a_place_that_comes_with_the_cancellation_goes_on_to_the_next(before: bo
 
 
 @in_run
+def test_a_place_that_comes_to_one_who_is_interrupted_goes_on_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Line(1)
+
+    def come() -> bool:
+        with line.place():
+            return True
+
+    def interrupted() -> None:
+        await_call()
+        raise ZeroDivisionError  # as a signal handler may
+
+    with line.place():
+        with monkeypatch.context() as patch:
+            patch.setattr(turns, "await_call", interrupted)
+            second = parked(go(come))
+        third = parked(go(come))
+    with pytest.raises(ZeroDivisionError):
+        second.join(5)
+    assert third.join(5)
+
+
+@in_run
 def test_thousands_that_give_up_are_forgotten() -> None:
     gate = Gate(Line(1))
     first = begin(gate.hold, 0)
@@ -155,7 +180,8 @@ def test_a_child_has_all_places() -> None:
     program = """
         import os, warnings
         from netpoll import go, gosched, run
-        from netpoll.net.lookup import turns
+        from netpoll._runtime.permits import await_call
+from netpoll.net.lookup import turns
 
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork, where there are threads
 

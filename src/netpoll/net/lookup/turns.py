@@ -56,7 +56,7 @@ class Line:
             while not waiter.called:
                 await_call()
         except BaseException:
-            # Cancelled; the place may have come before that was heard of.
+            # Cancelled, or interrupted by a signal handler when the place had come already.
             if waiter.called:
                 self._leave()
             else:
