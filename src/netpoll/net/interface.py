@@ -153,7 +153,7 @@ def _addresses(only: str | None) -> Iterator[IPv4Interface | IPv6Interface]:
     try:
         import psutil  # noqa: PLC0415 - optional
     except ModuleNotFoundError as error:
-        text = "the addresses of interfaces need psutil: install it, or this package with its extra 'interfaces'"
+        text = "the addresses of interfaces need psutil (the extra 'interfaces' brings it)"
         raise ModuleNotFoundError(text, name=error.name) from error
     with wrapping(_OP, _NETWORK, None, None):
         table = psutil.net_if_addrs()

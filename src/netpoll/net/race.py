@@ -150,7 +150,7 @@ class _Race:
             return
         try:
             conn = self._connect(attempt.target, self._deadline, attempt.hold)
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001
             self._failed(attempt, error)  # the goroutine that dials raises it
         except BaseException:
             self._failed(attempt, None)

@@ -56,9 +56,10 @@ class Resolver:
     Each method parks until there is an answer, but for literal addresses and numbers, which never
     leave the goroutine; or until timeout, in seconds, or deadline, a moment of time.monotonic(),
     whichever is earlier: DeadlineExceeded then. Other errors are DNSErrors unless said otherwise.
-    Equal look-ups of a thread that are under way at the same time are one. Names come absolute,
-    with the dot at the end. lookup_srv, lookup_mx, lookup_ns and lookup_txt always ask DNS;
-    ModuleNotFoundError without dnspython. Any thread.
+    Equal look-ups of a thread that are under way at the same time are one. At most 256 questions
+    of a thread are on their way to DNS at once, the others wait for their turn. Names come
+    absolute, with the dot at the end. lookup_srv, lookup_mx, lookup_ns and lookup_txt always ask
+    DNS; ModuleNotFoundError without dnspython. Any thread.
     Source: go1.27 net/lookup.go Resolver
     """
 
@@ -301,7 +302,7 @@ class Resolver:
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != "dns":
                 raise
-            text = "looking names up in DNS needs dnspython: install it, or this package with its extra 'dns'"
+            text = "looking names up in DNS needs dnspython (the extra 'dns' brings it)"
             raise ModuleNotFoundError(text, name=error.name) from error
         from netpoll.net.dial import dial  # noqa: PLC0415 - which looks names up itself
 

@@ -4,6 +4,8 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from netpoll.net.lookup import config, hosts
 from netpoll.net.lookup.client import Client
 from netpoll.net.lookup.config import Config
 from netpoll.net.lookup.records import MX, NS, SRV
+from netpoll.net.lookup.turns import MOST
 from tests.net import dns_server
 from tests.net.dns_server import (
     NXDOMAIN,
@@ -586,6 +589,58 @@ def test_a_dial_that_fails_is_an_error_of_the_server() -> None:
     assert str(error) == f"lookup a.example on {SERVER}: dial udp {SERVER}: {text}"
     assert error.is_temporary
     assert isinstance(error.__cause__, OpError)
+
+
+@in_run
+def test_only_so_many_questions_are_on_their_way_at_once() -> None:
+    most = 0
+
+    def script(question: Question) -> bytes:
+        nonlocal most
+        most = max(most, servers.open)
+        return both(question)
+
+    client, servers = scripted(script)
+    asking = [go(client.addresses, f"h{number}.") for number in range(500)]
+    for one in asking:
+        assert set(one.join(10)) == {(V4, ""), (V6, "")}
+    assert most == MOST
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+@in_run
+def test_a_lack_of_descriptors_is_waited_out(number: int, configured: Configure) -> None:
+    configured(attempts=1)
+    _, servers = scripted(both)
+    tried: list[float] = []
+
+    def dial(network: str, server: str, /, *, deadline: float) -> Any:
+        tried.append(monotonic())
+        if len(tried) <= 3:
+            raise OpError("dial", network, None, server, number)
+        return servers.dial(network, server, deadline=deadline)
+
+    assert addresses(Client(dial), "a.", ("A",)) == {V4}
+    pauses = [later - earlier for earlier, later in pairwise(tried)]
+    assert all(pause >= least for pause, least in zip(pauses, (0.005, 0.01, 0.02), strict=True))
+
+
+@in_run
+def test_a_lasting_lack_of_descriptors_is_an_error(configured: Configure) -> None:
+    configured(attempts=1, timeout=0.1)
+    tried = 0
+
+    def dial(network: str, server: str, /, *, deadline: float) -> Any:
+        nonlocal tried
+        tried += 1
+        raise OpError("dial", network, None, server, errno.EMFILE)
+
+    begin = monotonic()
+    error = failure(Client(dial).texts, "a.")
+    assert monotonic() - begin >= 0.1
+    assert error.is_temporary
+    assert isinstance(error.__cause__, OpError)
+    assert 2 <= tried <= 7
 
 
 @pytest.mark.parametrize("turns", range(12))

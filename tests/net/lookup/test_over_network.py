@@ -1,5 +1,7 @@
 """Look-ups through the kernel: servers that answer, that do not, that are not there."""
 
+import os
+import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -182,6 +184,23 @@ def test_hundreds_of_lookups_at_once_are_all_answered(asking: Asking) -> None:
         for number, one in enumerate(looking):
             (found,) = one.join(50)
             assert str(found) == f"10.0.{number >> 8}.{number & 255}"
+
+
+@in_run
+def test_more_lookups_at_once_than_descriptors_are_all_answered(asking: Asking) -> None:
+    limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with served(hosts_below("example.")) as server:
+        own = asking(server, timeout=10.0, attempts=3)
+        own.lookup_ip("h0.example", "ip4", timeout=10)  # the poller has its descriptors
+        lowest_free = os.dup(0)
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + 20, hard))
+        try:
+            looking = [go(own.lookup_ip, f"h{number}.example", "ip4") for number in range(100)]
+            for number, one in enumerate(looking):
+                assert [str(found) for found in one.join(40)] == [f"10.0.0.{number}"]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 @in_run

@@ -3,17 +3,24 @@
 Source: go1.27 net/dnsclient_unix.go (*Resolver).exchange; RFC 1035 section 4.2; RFC 7766
 """
 
+from errno import EMFILE, ENFILE
 from time import monotonic
 from typing import Protocol
 
+from netpoll._runtime.goroutine import sleep
 from netpoll._runtime.threads import blocking
 from netpoll.net.conn import Conn
-from netpoll.net.lookup import wire
+from netpoll.net.lookup import turns, wire
 from netpoll.net.lookup.wire import BadAnswerError, Query, Reply
 
 _LENGTH = 2  # bytes in front of a message in a stream
 _LONGEST = 65535
 _SHORT = 4096
+
+_NO_DESCRIPTOR = frozenset({EMFILE, ENFILE})
+# Seconds, as when a listener has none for a new connection.
+_PAUSE_FIRST = 0.005
+_PAUSE_MOST = 1.0
 
 
 class Connection(Protocol):
@@ -43,15 +50,17 @@ def exchange(dial: Dial, server: str, query: Query, *, timeout: float, only_tcp:
     """Return a server's answer; parks, for so many seconds by datagram and by TCP each.
 
     Each question goes by a socket of its own, so that a stranger has its port to guess as well.
+    The time begins when it is its turn; a lack of descriptors is waited out for as long again.
 
     Raises OSError for what is wrong on the way, BadAnswerError for what is wrong with the answer.
     """
-    if not only_tcp:
-        data = _round_trip(dial, "udp", server, query, timeout)
-        if not wire.is_truncated(data):
-            return _parsed(data)
-    # An answer by TCP that says to be cut off is taken as it is, as the C library does.
-    return _parsed(_round_trip(dial, "tcp", server, query, timeout))
+    with turns.turn():
+        if not only_tcp:
+            data = _round_trip(dial, "udp", server, query, timeout)
+            if not wire.is_truncated(data):
+                return _parsed(data)
+        # An answer by TCP that says to be cut off is taken as it is, as the C library does.
+        return _parsed(_round_trip(dial, "tcp", server, query, timeout))
 
 
 def _parsed(data: bytes) -> Reply:
@@ -59,9 +68,23 @@ def _parsed(data: bytes) -> Reply:
     return wire.parse(data) if len(data) <= _SHORT else blocking(wire.parse, data)
 
 
+def _dialled(dial: Dial, network: str, server: str, timeout: float) -> tuple[Connection, float]:
+    """Return a connection, and until when it may be used."""
+    end = monotonic() + timeout
+    pause = _PAUSE_FIRST
+    while True:
+        deadline = monotonic() + timeout
+        try:
+            return dial(network, server, deadline=deadline), deadline
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR or monotonic() >= end:
+                raise
+        sleep(min(pause, end - monotonic()))
+        pause = min(2 * pause, _PAUSE_MOST)
+
+
 def _round_trip(dial: Dial, network: str, server: str, query: Query, timeout: float) -> bytes:
-    deadline = monotonic() + timeout
-    conn = dial(network, server, deadline=deadline)
+    conn, deadline = _dialled(dial, network, server, timeout)
     try:
         conn.set_deadline(deadline)
         # A dial of one's own may return a stream, say of TLS, for datagrams as well.
