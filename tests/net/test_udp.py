@@ -112,8 +112,9 @@ def test_a_batch_of_messages_tells_which_were_cut() -> None:
             near.write(data)
         batch = far.read_batch(size=5, messages=True)
         sender, cut = near.local_addr, socket.MSG_TRUNC
-        expected = [(b"whole", [], 0, sender), (b"longe", [], cut, sender), (b"", [], 0, sender)]
-        assert batch == expected
+        told = [(message.data, message.control, message.flags) for message in batch]
+        assert told == [(b"whole", [], 0), (b"longe", [], cut), (b"", [], 0)]
+        assert all(message.addr == sender for message in batch)
         assert all(isinstance(message, net.Message) for message in batch)
 
 

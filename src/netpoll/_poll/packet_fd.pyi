@@ -11,7 +11,10 @@ class PacketFD(SocketFD):
     merges: bool
     @classmethod
     def adopt(cls, fileno: int) -> Self:
-        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on, as Linux 5.13 tells."""
+        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on.
+
+        Before Linux 5.13 the kernel does not tell.
+        """
 
     def setsockopt(self, level: int, name: int, value: int | bytes) -> None:
         """Set an option to an int or to bytes; note whether UDP_GRO is on. OSError, ClosedError."""

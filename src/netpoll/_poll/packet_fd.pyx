@@ -56,7 +56,10 @@ cdef class PacketFD(SocketFD):
 
     @classmethod
     def adopt(cls, int fileno):
-        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on, as Linux 5.13 tells."""
+        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on.
+
+        Before Linux 5.13 the kernel does not tell.
+        """
         cdef PacketFD fd = super(PacketFD, cls).adopt(fileno)
         cdef int on = 0
         cdef socklen_t size = sizeof(on)
