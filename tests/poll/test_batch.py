@@ -2,9 +2,9 @@
 
 import errno
 import socket
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
-from typing_extensions import Buffer
 
 import netpoll
 from netpoll import DeadlineExceeded, go
@@ -15,7 +15,10 @@ from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.operation import raised
 from tests.running import in_run, parked
 
-Letter = tuple[Buffer, bytes | None]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Letter: TypeAlias = "tuple[Buffer, bytes | None]"
 
 
 @in_run

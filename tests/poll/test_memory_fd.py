@@ -374,3 +374,25 @@ def test_a_poller_that_was_lost_leaves_nobody_waiting_for_ever() -> None:
         """
     )
     assert printed == "b'data' 65536 4\n"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_end_that_only_the_collector_finds_is_forgotten_by_the_other(closed: bool) -> None:
+    """What it shares with the other end may be taken from it before it is freed."""
+    found = says(f"""
+        import gc, warnings
+        from netpoll._poll.memory_fd import MemoryFD
+        warnings.simplefilter("ignore")
+        class Holder: pass
+        for _ in range(50):
+            near, far = MemoryFD.pair(100)
+            if {closed}: near.close()
+            holder = Holder()
+            holder.itself, holder.end = holder, near
+            del near, holder
+            gc.collect()
+            others = [bytearray(b"\\xff" * size) for size in range(100, 600, 8)]
+            far.close()
+        print("done")
+    """)
+    assert found == "done\n"

@@ -3,12 +3,11 @@
 import errno
 import random
 from array import array
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing_extensions import Buffer
 
 import netpoll
 from netpoll._poll.stream_fd import StreamFD
@@ -16,6 +15,9 @@ from netpoll._poll.vector import readv, writev
 from tests import tcp
 from tests.kernel import answering, one_by_one, recorded
 from tests.running import in_run, parked
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 def filled(sizes: list[int]) -> list[bytearray]:

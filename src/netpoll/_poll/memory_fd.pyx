@@ -138,10 +138,6 @@ cdef class MemoryFD(StreamFD):
             finally:
                 self.close()
 
-    def __dealloc__(self):
-        if self.memory is not None:
-            self.memory.ends[self.side] = NULL
-
     def __repr__(self):
         return f"<{type(self).__name__} {id(self):#x}{' closed' if is_closed(&self.mutex) else ''}>"
 
@@ -259,4 +255,6 @@ cdef class MemoryFD(StreamFD):
             self.poller = None
         if self.memory is not None:
             self.hang_up(True, True)
+            # Here, not when this is freed: the collector may have taken `memory` away before.
+            self.memory.ends[self.side] = NULL
         return 0
