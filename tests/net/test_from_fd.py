@@ -1,6 +1,7 @@
 """Taking over sockets of others: what they become, what is left as it was, and what is refused."""
 
 import errno
+import gc
 import os
 import random
 import socket
@@ -341,6 +342,55 @@ def test_what_is_no_descriptor_is_refused() -> None:
     wrong: Any = "3"
     with pytest.raises(TypeError):
         net.from_fd(wrong)
+    for take in (net.from_fd, net.TCPConn.from_fd, net.UDPConn.from_fd, net.TCPListener.from_fd):
+        for number in (2**40, -(2**40)):
+            with pytest.raises(ValueError, match="C int"):
+                take(number)
+
+
+class Picky(net.TCPConn):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.settimeout(5)
+        self.set_deadline(1e9)
+        raise LookupError("not this one")
+
+
+class PickyListener(net.TCPListener):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        raise LookupError("not this one")
+
+
+class PickySocket(net.UDPConn):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        raise LookupError("not this one")
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize("kind", [Picky, PickyListener, PickySocket])
+@in_run
+def test_what_a_class_does_not_want_stays_the_callers(kind: Any, blocking: bool) -> None:
+    if kind is PickyListener:
+        with socket.create_server((HOST, 0)) as listener:
+            number = listener.detach()
+        far = None
+    else:
+        number, far = tcp_pair() if kind is Picky else udp_pair()
+    with socket.socket(fileno=number) as near, far or ExitStack():
+        near.setblocking(blocking)
+        with pytest.raises(LookupError, match="not this one") as caught:
+            kind.from_fd(number)
+        del caught
+        gc.collect()
+        assert os.get_blocking(number) == blocking
+        os.fstat(number)
+        if far is not None:
+            near.send(b"still there")
+            assert far.recv(100) == b"still there"
+        with net.from_fd(os.dup(number)) as taken:
+            assert str(taken.local_addr) == "{}:{}".format(*near.getsockname())
 
 
 @pytest.mark.parametrize("call", ["getsockopt", "getsockname", "getpeername", "set_nonblocking"])

@@ -1,13 +1,34 @@
 """Many datagrams as one: cut on their way out, glued on their way in."""
 
 import errno
+import socket
+from collections.abc import Callable
 
 import pytest
 
-from netpoll import OpError
+from netpoll import OpError, go, net
 from tests import udp
+from tests.kernel import recorded
 from tests.poll.test_segments import needs_gro, needs_gso
-from tests.running import in_run
+from tests.running import in_run, parked
+
+UDP, UDP_GRO = 17, 104
+
+
+def taken_over(conn: net.UDPConn) -> net.UDPConn:
+    """Turn merging on unseen; return the same socket as others get it."""
+    with socket.socket(fileno=conn.dup()) as copy:
+        copy.setsockopt(UDP, UDP_GRO, 1)
+        return net.UDPConn.from_fd(copy.detach())
+
+
+WAYS: dict[str, Callable[[net.UDPConn], net.UDPConn | None]] = {
+    "set_gro": lambda conn: conn.set_gro(True),
+    "set_option": lambda conn: conn.set_option("udp_gro", True),
+    "setsockopt": lambda conn: conn.setsockopt(UDP, UDP_GRO, 1),
+    "setsockopt of bytes": lambda conn: conn.setsockopt(UDP, UDP_GRO, b"\1\0\0\0"),
+    "from_fd": taken_over,
+}
 
 
 @in_run
@@ -23,6 +44,18 @@ def test_segments_are_datagrams_to_who_receives_them() -> None:
     with udp.connected() as (near, far):
         assert near.write_segments(b"aab", 2) == 3
         assert [far.read(), far.read()] == [b"aa", b"b"]
+
+
+@needs_gso
+@in_run
+def test_a_target_that_cannot_be_reached_leaves_the_others_their_segments() -> None:
+    with udp.listen() as here, udp.listen() as there:
+        with pytest.raises(OpError, match="invalid argument"):
+            here.write_segments(b"aabbcc", 2, "127.0.0.1:0")
+        with recorded("sendmsg") as calls:
+            here.write_segments(b"aabbcc", 2, there.local_addr)
+        assert len(calls.made) == 1
+        assert [there.read_from()[0] for _ in range(3)] == [b"aa", b"bb", b"cc"]
 
 
 @in_run
@@ -57,3 +90,44 @@ def test_what_is_glued_comes_by_batches_or_as_a_message_that_tells() -> None:
         far.set_gro(False)
         near.write_segments(b"aab", 2)
         assert [far.read(), far.read()] == [b"aa", b"b"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@needs_gso
+@needs_gro
+@in_run
+def test_however_gluing_was_turned_on_no_boundary_is_lost(way: str) -> None:
+    with udp.connected() as (near, far), WAYS[way](far) or far as end:
+        near.write_segments(b"aaaabbbbcc", 4)
+        with pytest.raises(OpError) as caught:
+            end.read()
+        assert caught.value.errno == errno.EINVAL
+        assert [data for data, _ in end.read_batch()] == [b"aaaa", b"bbbb", b"cc"]
+        end.setsockopt(UDP, UDP_GRO, 0)
+        near.write_segments(b"aab", 2)
+        assert [end.read(), end.read()] == [b"aa", b"b"]
+
+
+@needs_gso
+@needs_gro
+@in_run
+def test_who_waits_while_gluing_is_turned_on_gets_nothing_glued() -> None:
+    with udp.connected() as (near, far):
+        for read in (far.read, lambda: far.readinto(bytearray(20))):
+            far.set_gro(False)
+            reader = parked(go(read))
+            far.set_gro(True)
+            near.write_segments(b"aaaabbbbcc", 4)
+            with pytest.raises(OpError) as caught:
+                reader.join(timeout=5)
+            assert caught.value.errno == errno.EINVAL
+            assert [data for data, _ in far.read_batch()] == [b"aaaa", b"bbbb", b"cc"]
+
+
+@in_run
+def test_an_option_that_is_refused_changes_nothing() -> None:
+    with udp.connected() as (near, far):
+        with pytest.raises(OpError):
+            far.setsockopt(UDP, UDP_GRO, b"\1")  # shorter than an int
+        near.write(b"data")
+        assert far.read() == b"data"

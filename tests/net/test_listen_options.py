@@ -148,6 +148,17 @@ def test_each_peer_comes_to_one_of_those_who_share_a_port() -> None:
 # ---- what else
 
 
+@pytest.mark.parametrize("network", ["tcp", "unix"])
+@in_run
+def test_a_backlog_is_a_number_that_the_kernel_can_hold(network: str) -> None:
+    address = "" if network == "unix" else "127.0.0.1:0"
+    for wrong, error in ((-1, ValueError), (2**40, ValueError), (1.5, TypeError)):
+        value: Any = wrong
+        with pytest.raises(error, match="backlog"):
+            net.listen(network, address, backlog=value)
+    net.listen(network, address, backlog=2**31 - 1).close()
+
+
 @in_run
 def test_fast_open_says_for_how_many() -> None:
     with recorded("setsockopt") as calls:

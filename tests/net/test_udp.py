@@ -99,6 +99,26 @@ def test_batches_go_out_and_come_in() -> None:
 
 
 @in_run
+def test_a_batch_has_room_for_the_largest_datagram_there_is() -> None:
+    with udp.connected() as (near, far):
+        near.write(bytes(65_507))
+        assert [len(data) for data, _ in far.read_batch()] == [65_507]
+
+
+@in_run
+def test_a_batch_of_messages_tells_which_were_cut() -> None:
+    with udp.connected() as (near, far):
+        for data in (b"whole", b"longer", b""):
+            near.write(data)
+        batch = far.read_batch(size=5, messages=True)
+        sender, cut = near.local_addr, socket.MSG_TRUNC
+        told = [(message.data, message.control, message.flags) for message in batch]
+        assert told == [(b"whole", [], 0), (b"longe", [], cut), (b"", [], 0)]
+        assert all(message.addr == sender for message in batch)
+        assert all(isinstance(message, net.Message) for message in batch)
+
+
+@in_run
 def test_a_batch_that_fails_says_what_was_sent_and_where_it_failed() -> None:
     with udp.connected() as (near, far):
         with pytest.raises(OpError) as caught:

@@ -26,6 +26,13 @@ def test_a_write_is_one_message_and_a_read_takes_one() -> None:
 
 
 @in_run
+def test_a_message_may_be_of_more_buffers_than_the_kernel_takes() -> None:
+    with connected(NETWORK) as (near, far):
+        assert near.sendmsg([b"ab"] * 1500) == 3000
+        assert far.read() == b"ab" * 1500
+
+
+@in_run
 def test_what_has_no_room_is_lost() -> None:
     with connected(NETWORK) as (near, far):
         near.write(b"too long")

@@ -66,6 +66,16 @@ def test_a_batch_may_have_room_for_no_bytes_and_for_more_than_there_can_be() -> 
             receive_batch(fd, count, size)
 
 
+@pytest.mark.parametrize("size", [2**53, 2**54, 2**54 + 1, 2**63 - 1])
+@in_run
+def test_room_that_no_machine_has_is_refused_and_not_counted_round(size: int) -> None:
+    # A Unix socket bounds its datagrams by its buffers alone; 1,024 times 2**54 is 0 in 64 bits.
+    with udp.unix_end() as (fd, peer):
+        peer.send(b"data")
+        assert isinstance(raised(lambda: receive_batch(fd, 1024, size)), MemoryError)
+        assert [data for data, _, _ in receive_batch(fd, 8, 100)] == [b"data"]
+
+
 @in_run
 def test_a_batch_is_sent_to_several_addresses() -> None:
     with udp.bound() as here, udp.bound() as one, udp.bound() as two:

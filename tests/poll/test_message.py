@@ -149,18 +149,36 @@ def test_an_interrupted_call_is_made_again(call: str) -> None:
 
 
 @in_run
-def test_pieces_are_one_datagram_and_more_than_the_kernel_takes_are_none() -> None:
+def test_pieces_are_one_datagram_however_many_there_are() -> None:
     with udp.end() as (fd, peer):
         assert send_message(fd, [b"ab", b"", bytearray(b"cd")]) == 4
         assert peer.recv(10) == b"abcd"
         assert send_message(fd, []) == 0
         assert peer.recv(10) == b""
-        with pytest.raises(OSError) as caught:
-            send_message(fd, [b"x"] * 1025)
-        assert caught.value.errno == errno.EMSGSIZE
+        parts = [b"%d," % number for number in range(1025)]
+        whole = b"".join(parts)
+        assert send_message(fd, parts) == len(whole)
+        assert peer.recv(10_000) == whole
     with tcp.end() as (fd, peer):
         assert send_message(fd, [b"x"] * 3000) == 3000
         assert tcp.receive_exactly(peer, 3000) == b"x" * 3000
+
+
+@in_run
+def test_a_message_is_spread_over_more_buffers_than_the_kernel_takes() -> None:
+    data = bytes(range(256)) * 6
+    with udp.end() as (fd, peer):
+        peer.send(data)
+        parts = [bytearray(1) for _ in range(1500)]
+        got = receive_message_into(fd, parts)
+        assert got == (1500, [], socket.MSG_TRUNC, tcp.raw(peer.getsockname()))
+        assert b"".join(parts) == data[:1500]
+    with tcp.end() as (fd, peer):
+        peer.sendall(data)
+        parts = [bytearray(1) for _ in range(1500)]
+        first = receive_message_into(fd, parts)[0]
+        assert 0 < first <= 1024
+        assert b"".join(parts)[:first] == data[:first]
 
 
 @in_run

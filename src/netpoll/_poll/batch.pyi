@@ -21,7 +21,7 @@ def receive_batch(fd: PacketFD, count: int, size: int) -> list[tuple[bytes, byte
 
     Each is cut to `size` bytes; the flags have MSG_TRUNC then. With `fd.merges` there may be more:
     `count` messages, each of which is as many datagrams as the kernel has glued together.
-    OSError, ClosedError, DeadlineExceeded, Cancelled.
+    OSError, ClosedError, DeadlineExceeded, Cancelled; MemoryError if there is no such room.
     """
 
 def send_batch(fd: PacketFD, messages: list[tuple[Buffer, bytes | None]]) -> int:

@@ -47,6 +47,9 @@ from netpoll._runtime.syscalls cimport (
     msghdr,
 )
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef enum:
     MOST = 1024               # messages of one system call (UIO_MAXIOV)
     CONTROL_SIZE = 64         # room for the size of what was glued, with its header
@@ -66,6 +69,9 @@ cdef class Rooms:
     def __cinit__(self, Py_ssize_t count, Py_ssize_t size, bint with_control):
         cdef msghdr *one
         cdef Py_ssize_t i
+        # A product that goes round comes out small, and malloc knows nothing of it.
+        if count < 1 or size < 0 or size > PY_SSIZE_T_MAX // max(count, <Py_ssize_t>MOST):
+            raise MemoryError("no memory for a batch of datagrams")
         self.headers = <mmsghdr *>calloc(count, sizeof(mmsghdr))
         self.pieces = <iovec *>malloc(count * sizeof(iovec))
         self.addresses = <char *>malloc(count * ADDRESS_SIZE)
@@ -138,7 +144,7 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
 
     Each is cut to `size` bytes; the flags have MSG_TRUNC then. With `fd.merges` there may be more:
     `count` messages, each of which is as many datagrams as the kernel has glued together.
-    OSError, ClosedError, DeadlineExceeded, Cancelled.
+    OSError, ClosedError, DeadlineExceeded, Cancelled; MemoryError if there is no such room.
     """
     cdef int64_t until
     cdef PyObject *raw

@@ -13,6 +13,9 @@ class FD:
         Source: go1.27 internal/poll/fd_unix.go (*FD).Close.
         """
 
+    def give_back(self) -> None:
+        """Close, but leave the number open: it is the caller's again. Any thread."""
+
     @property
     def closed(self) -> bool:
         """True once `close` was called."""

@@ -302,6 +302,12 @@ cdef class FD:
             decref(&self.mutex)
         self.exit()
 
+    def give_back(self):
+        """Close, but leave the number open: it is the caller's again. Any thread."""
+        if not is_closed(&self.mutex):
+            disown(self.sysfd, <void *>self)    # what is not ours is not closed
+            self.close()
+
     @property
     def closed(self):
         """True once `close` was called."""

@@ -23,7 +23,10 @@ def receive_message(
 def receive_message_into(
     fd: SocketFD, buffers: Iterable[Buffer], control_size: int = 0, flags: int = 0
 ) -> tuple[int, list[tuple[int, int, bytes]], int, bytes]:
-    """Receive into writable buffers, one after the other: how many bytes, and the same. Parks."""
+    """Receive into writable buffers, one after the other: how many bytes, and the same. Parks.
+
+    Any number; of a stream one call fills 1,024 at most.
+    """
 
 def send_message(
     fd: SocketFD,
@@ -34,7 +37,7 @@ def send_message(
 ) -> int:
     """Send bytes-like objects, gathered, with control data, to a raw sockaddr or the peer. Parks.
 
-    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all; on a
-    stream all is sent, or `bytes_written` of the exception tells how much.
+    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all, of any
+    number of buffers; on a stream all is sent, or `bytes_written` of the exception tells how much.
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """

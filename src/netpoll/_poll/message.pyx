@@ -13,7 +13,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from netpoll._poll.control cimport Arrival, packed
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
@@ -68,6 +68,24 @@ cdef class Pieces:
                 raise TypeError("a message is received into writable buffers")
         return 0
 
+    cdef Py_ssize_t size(self) noexcept:
+        """Return how many bytes there is room for, or, of views that overlap, were there so many."""
+        cdef size_t size = 0
+        for i in range(self.count):
+            size += self.vector[i].iov_len
+        return min(size, <size_t>MAX_RW)
+
+    cdef void spread(self, Pieces whole) noexcept:
+        """Copy what was received in one piece into these."""
+        cdef const char *place = <const char *>whole.vector.iov_base
+        cdef size_t left = whole.vector.iov_len
+        cdef size_t some
+        for i in range(self.count):
+            some = min(left, self.vector[i].iov_len)
+            memcpy(self.vector[i].iov_base, place, some)
+            place += some
+            left -= some
+
     cdef bint advance(self, size_t done) noexcept:
         """Leave behind what was sent; return whether there is more."""
         while self.count and done >= self.next.iov_len:
@@ -102,17 +120,28 @@ cpdef tuple receive_message(SocketFD fd, Py_ssize_t size, Py_ssize_t control_siz
 
 
 cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control_size=0, int flags=0):
-    """Receive into writable buffers, one after the other: how many bytes, and the same. Parks."""
+    """Receive into writable buffers, one after the other: how many bytes, and the same. Parks.
+
+    Any number; of a stream one call fills 1,024 at most.
+    """
     cdef Pieces pieces = Pieces(buffers)
+    cdef Pieces whole = pieces
     cdef PyObject *raw
     cdef int64_t until
     check_made(fd)
     pieces.check_writable()
     if control_size < 0:
         raise ValueError("cannot read a negative number of bytes")
+    if pieces.count > MAX_VECTOR:
+        if fd.kind == SOCK_STREAM:
+            pieces.count = MAX_VECTOR
+        else:
+            whole = Pieces((bytearray(pieces.size()),))
     spend(get_scheduler())
     until = lock(fd, MODE_READ)
-    raw = receive_quietly(fd, pieces, 0, control_size, flags, until)
+    raw = receive_quietly(fd, whole, 0, control_size, flags, until)
+    if whole is not pieces and raw != NULL:
+        pieces.spread(whole)
     return taken(fd, raw)
 
 
@@ -199,12 +228,14 @@ cpdef Py_ssize_t send_message(
 ) except -1:
     """Send bytes-like objects, gathered, with control data, to a raw sockaddr or the peer. Parks.
 
-    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all; on a
-    stream all is sent, or `bytes_written` of the exception tells how much.
+    Return how many bytes. flags: of sendmsg(2). A message is sent whole or not at all, of any
+    number of buffers; on a stream all is sent, or `bytes_written` of the exception tells how much.
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """
     cdef Pieces pieces = Pieces(buffers)
     cdef bytes memory = packed(control)
+    if pieces.count > MAX_VECTOR and fd.kind != SOCK_STREAM:
+        pieces = Pieces((b"".join(pieces.views),))
     cdef Py_ssize_t done = 0
     cdef int64_t until
     check_made(fd)

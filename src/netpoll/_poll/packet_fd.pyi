@@ -1,3 +1,5 @@
+from typing import Self
+
 from typing_extensions import Buffer, disjoint_base
 
 from netpoll._poll.socket_fd import SocketFD
@@ -7,6 +9,16 @@ class PacketFD(SocketFD):
     """A socket of datagrams, for any goroutine of any thread. A method that parks says so."""
 
     merges: bool
+    @classmethod
+    def adopt(cls, fileno: int) -> Self:
+        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on.
+
+        Before Linux 5.13 the kernel does not tell.
+        """
+
+    def setsockopt(self, level: int, name: int, value: int | bytes) -> None:
+        """Set an option to an int or to bytes; note whether UDP_GRO is on. OSError, ClosedError."""
+
     def read_bytes(self, size: int) -> bytes:
         """Receive one datagram, cut to `size` bytes; size 0: b"" at once. Parks.
 

@@ -16,7 +16,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, EINVAL, errno
 from libc.stdint cimport int64_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from netpoll._poll.fd cimport check, fail_errno, lock, unlock
 from netpoll._poll.socket_fd cimport ADDRESS_SIZE
@@ -30,7 +30,16 @@ from netpoll._poll.waiting cimport (
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
 from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
-from netpoll._runtime.syscalls cimport AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, kernel, sockaddr, socklen_t
+from netpoll._runtime.syscalls cimport (
+    AF_UNIX,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SOL_UDP,
+    UDP_GRO,
+    kernel,
+    sockaddr,
+    socklen_t,
+)
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
@@ -42,6 +51,32 @@ cdef enum:
 
 cdef class PacketFD(SocketFD):
     """A socket of datagrams, for any goroutine of any thread. A method that parks says so."""
+
+    # -- merging
+
+    @classmethod
+    def adopt(cls, int fileno):
+        """Own a socket's descriptor as SocketFD.adopt does; note whether UDP_GRO is on.
+
+        Before Linux 5.13 the kernel does not tell.
+        """
+        cdef PacketFD fd = super(PacketFD, cls).adopt(fileno)
+        cdef int on = 0
+        cdef socklen_t size = sizeof(on)
+        if fd.family != AF_UNIX and kernel.getsockopt(fd.sysfd, SOL_UDP, UDP_GRO, &on, &size) == 0:
+            fd.merges = on != 0
+        return fd
+
+    def setsockopt(self, int level, int name, value):
+        """Set an option to an int or to bytes; note whether UDP_GRO is on. OSError, ClosedError."""
+        cdef int number
+        SocketFD.setsockopt(self, level, name, value)
+        if level == SOL_UDP and name == UDP_GRO:
+            if isinstance(value, bytes):    # the kernel took it: there is an int in it
+                memcpy(&number, PyBytes_AS_STRING(value), sizeof(number))
+            else:
+                number = value
+            self.merges = number != 0
 
     # -- reading
 
@@ -165,10 +200,11 @@ cdef object receive(PacketFD fd, Py_ssize_t size, bint named):
 
 cdef object receive_locked(PacketFD fd, Py_ssize_t size, bint named, int64_t until):
     check(fd, MODE_READ)
-    check_merges(fd)
     if size == 0 and not named:
+        check_merges(fd)
         return b""
     while True:
+        check_merges(fd)    # each time: it may be turned on meanwhile
         result = fd.receive_once(size, named)
         if result is not None:
             return result
@@ -202,10 +238,11 @@ cdef object fill(PacketFD fd, char *buffer, Py_ssize_t size, bint named):
 cdef Py_ssize_t fill_locked(PacketFD fd, char *buffer, Py_ssize_t size, bint named, int64_t until) except -1:
     cdef Py_ssize_t got
     check(fd, MODE_READ)
-    check_merges(fd)
     if size == 0 and not named:
+        check_merges(fd)
         return 0
     while True:
+        check_merges(fd)
         got = fd.recv_once(buffer, min(size, <Py_ssize_t>MAX_RW), named)
         if got != WOULD_BLOCK:
             return got

@@ -1,6 +1,7 @@
 """Segments: datagrams of one size that go through the kernel as one, and are cut when they leave (UDP_SEGMENT).
 
 Where that cannot be had, for the kernel or the interface, they are sent one by one, from then on for good.
+Where it may be for the target, as when a packet of the way there has no room for a segment, one call is sent so.
 
 Source: udp(7); Linux Documentation/networking/segmentation-offloads.rst.
 """
@@ -72,11 +73,12 @@ cdef int segments_locked(
     cdef Py_ssize_t length
     cdef ssize_t sent
     cdef int64_t pause = 0
+    cdef bint by_hand = False
     check(fd, MODE_WRITE)
     if fd.cutting == UNKNOWN:
         find_out(fd)
     while done[0] < size:
-        length = min(size - done[0], most if fd.cutting == BY_KERNEL else segment)
+        length = min(size - done[0], most if fd.cutting == BY_KERNEL and not by_hand else segment)
         sent = segments_once(fd.sysfd, data + done[0], length, segment, address)
         if sent >= 0:
             done[0] += length
@@ -86,10 +88,12 @@ cdef int segments_locked(
             if not until:
                 until = fd.limit(MODE_WRITE)
             wait_for_room(fd, address is not None, until, &pause)
-        elif length > segment and errno in (EIO, EINVAL, EMSGSIZE, EOPNOTSUPP):
-            # EIO: the interface computes no checksums. EINVAL, EMSGSIZE: a segment is above the MTU, and has to
-            # be sent in fragments.
+        elif length > segment and errno in (EIO, EOPNOTSUPP):
+            # EIO: the interface computes no checksums.
             fd.cutting = BY_HAND
+        elif length > segment and errno in (EINVAL, EMSGSIZE):
+            # A segment is above the MTU, and has to be sent in fragments; or no datagram at all goes there.
+            by_hand = True
         elif errno != EINTR:
             fail_errno()
     return 0

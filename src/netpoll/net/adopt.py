@@ -53,7 +53,8 @@ def from_fd(fileno: int) -> Conn | Listener | PacketConn:
     this process with the same number has lost it: what it does from now on fails. Does not park.
 
     Raises OpError: the descriptor is not open, is no socket, or one of another family or protocol,
-    or a stream that is neither connected nor listening. It stays the caller's then.
+    or a stream that is neither connected nor listening. ValueError: no C int. It stays the caller's
+    then, as it does when making the object fails.
     Source: go1.27 net/file.go FileConn, FileListener, FilePacketConn
     """
     with wrapping("from_fd", "", None, None):
@@ -72,7 +73,7 @@ def as_kind(kind: type[_T], base: type[Any], fileno: int) -> _T:
 
 def look(fileno: int) -> Found:
     """Return what a descriptor is, which stays what it was. OSError without context."""
-    was_blocking = os.get_blocking(fileno)
+    was_blocking = _blocks(fileno)
     copy = os.dup(fileno)
     try:
         fd = SocketFD.adopt(copy)
@@ -88,17 +89,39 @@ def look(fileno: int) -> Found:
 
 def take(kind: type[_T], fileno: int, found: Found) -> _T:
     """Return an object of that class that owns the descriptor. OSError without context."""
+    was_blocking = _blocks(fileno)
+    fd = _owner(found.kind).adopt(fileno)
+    try:
+        return _make(kind, fd, found)
+    except BaseException:  # of a class that others have made
+        fd.give_back()
+        os.set_blocking(fileno, was_blocking)
+        raise
+
+
+def _blocks(fileno: int) -> bool:
+    try:
+        return os.get_blocking(fileno)
+    except OverflowError:
+        raise ValueError("a descriptor's number is a C int") from None
+
+
+def _owner(kind: type[Conn | Listener | PacketConn]) -> type[SocketFD]:
+    if issubclass(kind, PacketConn):
+        return PacketFD
+    return StreamFD if issubclass(kind, Conn) else ListenFD
+
+
+def _make(kind: type[_T], fd: SocketFD, found: Found) -> _T:
     make: Any = kind  # each class takes what goes with its kind of descriptor
-    if issubclass(found.kind, PacketConn):
-        made = make(PacketFD.adopt(fileno), found.network, found.local, found.remote)
-    elif issubclass(found.kind, Conn):
-        made = make(StreamFD.adopt(fileno), found.network, found.local, found.remote)
+    if not issubclass(found.kind, Listener):
+        made = make(fd, found.network, found.local, found.remote)
     elif found.network == "tcp":
         # It may be transparent (ip(7)): its connections then have the address that each peer
         # dialled.
-        made = make(ListenFD.adopt(fileno), found.network, shared=False)
+        made = make(fd, found.network, shared=False)
     else:
-        made = make(ListenFD.adopt(fileno), found.network)
+        made = make(fd, found.network)
     return cast("_T", made)
 
 

@@ -2,8 +2,15 @@
 
 import socket
 
+from netpoll.net import sockopt
+
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
 _MAX_BACKLOG = 65535  # before Linux 4.1 the kernel kept the number in 16 bits and cut it off
+
+
+def chosen(peers: int | None) -> int:
+    """Return how many are meant, None: the longest queue. ValueError: no number listen(2) takes."""
+    return longest() if peers is None else sockopt.whole("a backlog is", peers, "peers")
 
 
 def longest() -> int:

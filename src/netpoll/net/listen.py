@@ -130,7 +130,7 @@ class ListenConfig:
             if self.control is not None:
                 self.control(control_network(row.name, addr.family), str(addr), fd)
             fd.bind(raw)
-            fd.listen(queue.longest() if self.backlog is None else self.backlog)
+            fd.listen(queue.chosen(self.backlog))
             # A control may have made the socket transparent (ip(7)): its connections then have
             # the address that each peer dialled.
             return TCPListener(fd, row.name, shared=self.control is None)

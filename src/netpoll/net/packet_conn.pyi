@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from typing import Literal, overload
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -83,14 +84,27 @@ class PacketConn(Endpoint):
         Source: go1.27 net/udpsock.go (*UDPConn).WriteMsgUDP; sendmsg(2), cmsg(3)
         """
 
-    def read_batch(self, count: int = 64, size: int = 2048) -> list[tuple[bytes, Addr]]:
+    @overload
+    def read_batch(
+        self, count: int = 64, size: int = 65536, *, messages: Literal[False] = False
+    ) -> list[tuple[bytes, Addr]]:
         """Receive what is there, up to `count` datagrams with their senders; at least one. Parks.
 
-        Each is cut to `size` bytes. With set_gro there may be more: `count` is the number of
-        messages then, each of which may be several datagrams.
+        Each is cut to `size` bytes, by default more than a datagram of the internet can have.
+        messages: return a Message for each, without control data, whose flags have MSG_TRUNC if it
+        was cut. With set_gro there may be more: `count` is the number of messages of the kernel
+        then, each of which may be several datagrams. MemoryError: there is no such room.
         Source: recvmmsg(2)
         """
 
+    @overload
+    def read_batch(
+        self, count: int = 64, size: int = 65536, *, messages: Literal[True]
+    ) -> list[Message]: ...
+    @overload
+    def read_batch(
+        self, count: int = 64, size: int = 65536, *, messages: bool
+    ) -> list[tuple[bytes, Addr]] | list[Message]: ...
     def write_batch(self, messages: Iterable[tuple[Buffer, Addr | str | None]]) -> int:
         """Send (data, addr) pairs, each as one datagram; return how many. Parks.
 

@@ -167,11 +167,13 @@ cdef class PacketConn(Endpoint):
 
     # -- batches
 
-    def read_batch(self, count=64, size=2048):
+    def read_batch(self, count=64, size=65536, *, messages=False):
         """Receive what is there, up to `count` datagrams with their senders; at least one. Parks.
 
-        Each is cut to `size` bytes. With set_gro there may be more: `count` is the number of
-        messages then, each of which may be several datagrams.
+        Each is cut to `size` bytes, by default more than a datagram of the internet can have.
+        messages: return a Message for each, without control data, whose flags have MSG_TRUNC if it
+        was cut. With set_gro there may be more: `count` is the number of messages of the kernel
+        then, each of which may be several datagrams. MemoryError: there is no such room.
         Source: recvmmsg(2)
         """
         from netpoll._poll.batch import receive_batch
@@ -179,6 +181,10 @@ cdef class PacketConn(Endpoint):
             batch = receive_batch(self._fd, count, size)
         except OSError as error:
             raise self.failed("read", error) from error
+        if messages:
+            return [
+                Message(data, [], flags, self.sender(raw) if raw else None) for data, raw, flags in batch
+            ]
         return [(data, self.sender(raw)) for data, raw, _ in batch]
 
     def write_batch(self, messages):

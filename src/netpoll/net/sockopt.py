@@ -80,18 +80,18 @@ def set_linger(fd: SocketFD, seconds: int | None) -> None:
         value = _LINGER.pack(0, 0)
     else:
         # The kernel would take a negative number for more than a century.
-        value = _LINGER.pack(1, _whole("a linger time is None or", seconds, "seconds"))
+        value = _LINGER.pack(1, whole("a linger time is None or", seconds, "seconds"))
     fd.setsockopt(SOL_SOCKET, socket.SO_LINGER, value)
 
 
 def set_read_buffer(fd: SocketFD, size: int) -> None:
     """Ask for a receive buffer of so many bytes; Linux doubles the number (socket(7))."""
-    fd.setsockopt(SOL_SOCKET, socket.SO_RCVBUF, _whole("a buffer size is", size, "bytes"))
+    fd.setsockopt(SOL_SOCKET, socket.SO_RCVBUF, whole("a buffer size is", size, "bytes"))
 
 
 def set_write_buffer(fd: SocketFD, size: int) -> None:
     """Ask for a send buffer of so many bytes; Linux doubles the number (socket(7))."""
-    fd.setsockopt(SOL_SOCKET, socket.SO_SNDBUF, _whole("a buffer size is", size, "bytes"))
+    fd.setsockopt(SOL_SOCKET, socket.SO_SNDBUF, whole("a buffer size is", size, "bytes"))
 
 
 def set_reuse_addr(fd: SocketFD) -> None:
@@ -106,7 +106,7 @@ def set_reuse_port(fd: SocketFD) -> None:
 
 def set_fast_open(fd: SocketFD, pending: int) -> None:
     """Let a listener take data along with the request to connect, from so many peers at a time."""
-    value = _whole("fast_open is", pending, "requests")
+    value = whole("fast_open is", pending, "requests")
     fd.setsockopt(IPPROTO_TCP, _TCP_FASTOPEN, value)
 
 
@@ -120,7 +120,7 @@ def set_only_ipv6(fd: SocketFD, enabled: bool) -> None:  # noqa: FBT001 - the op
     fd.setsockopt(IPPROTO_IPV6, socket.IPV6_V6ONLY, int(enabled))
 
 
-def _whole(what: str, value: int, unit: str) -> int:
+def whole(what: str, value: int, unit: str) -> int:
     """Return a number that a C int can hold and that is not negative; or say what is wanted."""
     try:
         number = index(value)

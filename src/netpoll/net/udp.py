@@ -147,7 +147,6 @@ class UDPConn(PacketConn):
         """
         with self._setting():
             self._fd.setsockopt(IPPROTO_UDP, _UDP_GRO, int(enabled))
-            self._fd.merges = bool(enabled)
 
     def write_segments(self, data: "Buffer", size: int, addr: Addr | str | None = None) -> int:
         """Send data in datagrams of `size` bytes, the last of what is left; return its length.

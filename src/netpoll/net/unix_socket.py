@@ -113,7 +113,7 @@ def listen(network: str, address: str | Addr, config: Config) -> UnixListener:
         raise UnknownNetworkError(network)
     addr = _addr(network, address)
     raw = encode(addr)
-    queue = backlog.longest() if config.backlog is None else config.backlog
+    queue = backlog.chosen(config.backlog)
     with wrapping("listen", network, None, addr):
         fd = ListenFD.socket(AF_UNIX, row.kind)
         path = None
