@@ -180,8 +180,7 @@ def test_a_child_has_all_places() -> None:
     program = """
         import os, warnings
         from netpoll import go, gosched, run
-        from netpoll._runtime.permits import await_call
-from netpoll.net.lookup import turns
+        from netpoll.net.lookup import turns
 
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork, where there are threads
 
