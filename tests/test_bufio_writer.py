@@ -300,3 +300,18 @@ def test_a_cancelled_flush_leaves_what_was_not_sent() -> None:
         reader = Reader(far)
         assert reader.read_exactly(len(data)) == data
         rest.join()
+
+
+@pytest.mark.parametrize("kind", [Sink, GatheringSink])
+def test_what_does_not_lie_in_one_piece_is_refused_before_anything_is_sent(
+    kind: type[Sink],
+) -> None:
+    sink = kind()
+    writer = Writer(sink, 8)
+    writer.write(b"abc")
+    for write in (writer.write, lambda data: writer.writev([data])):
+        with pytest.raises(BufferError):
+            write(memoryview(b"0123456789" * 4)[::2])
+    writer.write(b"de")
+    writer.flush()
+    assert b"".join(sink.writes) == b"abcde"

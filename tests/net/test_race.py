@@ -341,16 +341,17 @@ def test_the_limit_holds_for_all_together() -> None:
     assert 0.05 <= monotonic() - begin < 1
 
 
+@pytest.mark.parametrize("wrong", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
 @in_run
-def test_what_control_raises_ends_the_race() -> None:
+def test_what_control_raises_ends_the_race(wrong: type[BaseException]) -> None:
     def control(_network: str, address: str, _fd: net.RawSocket) -> None:
         if address.startswith("127.0.0.2"):
-            raise ZeroDivisionError
+            raise wrong
 
     with silent_then_listening() as (address, _):
         sleep(1e-3)  # the poller has its descriptors from now on
         before = open_descriptors().keys()
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(wrong):
             net.dial("tcp", address, resolver=TWO, fallback_delay=0.001, control=control)
         assert open_descriptors().keys() == before
 

@@ -6,12 +6,13 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import netpoll
-from netpoll import go, net
+from netpoll import GoroutineCancelled, blocking, go, net
 from tests.kernel import answering, recorded
 from tests.net.ends import connected, read_all
 from tests.net.pipes import piped
@@ -184,3 +185,51 @@ def test_a_connection_within_the_process_takes_files_as_well() -> None:
         assert far.read() == b"contents"
         assert calls.made == []
     os.close(number)
+
+
+@in_run
+def test_another_connection_is_no_file() -> None:
+    with connected() as (near, far), pytest.raises(TypeError, match=r"use net\.copy"):
+        near.sendfile(far)
+
+
+@pytest.mark.parametrize("number", [-1, 1 << 31, 1 << 70])
+@in_run
+def test_a_number_that_no_descriptor_has(number: int) -> None:
+    with connected() as (near, _), pytest.raises(ValueError, match="no descriptor has the number"):
+        near.sendfile(number)
+
+
+@in_run
+def test_the_thread_of_a_cancelled_sendfile_never_reads_a_stranger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its number must not be anybody else's before the thread has made its system call."""
+    begun, go_on, done = Event(), Event(), Event()
+    read = os.read
+
+    def slow(number: int, size: int) -> bytes:
+        begun.set()
+        go_on.wait(10)
+        try:
+            return read(number, size)
+        finally:
+            done.set()
+
+    (out, inn), (other, secret) = os.pipe(), os.pipe()
+    with connected() as (near, _):
+        monkeypatch.setattr(os, "read", slow)
+        sender = go(near.sendfile, out)
+        while not begun.is_set():
+            netpoll.sleep(0.001)
+        sender.cancel()
+        with pytest.raises(GoroutineCancelled):
+            sender.join()
+        stranger = os.dup(other)  # takes the number, if that is free
+        os.write(secret, b"secret")
+        os.write(inn, b"data")  # for the thread to end with
+        go_on.set()
+        assert blocking(done.wait, 10)
+        assert read(stranger, 100) == b"secret"
+    for number in (out, inn, other, secret, stranger):
+        os.close(number)

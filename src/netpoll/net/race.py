@@ -85,7 +85,7 @@ class _Race:
         self._latest: _Attempt | None = None
         self._next_at = 0.0  # when the next one may begin
         self._won: TCPConn | None = None
-        self._failure: Exception | None = None  # which ends the race
+        self._failure: BaseException | None = None  # which ends the race
         self._error: OSError | None = None  # of the first target, None while it is silent
 
     def run(self) -> TCPConn:

@@ -88,29 +88,25 @@ class _Held:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self._users = 1
         self._lock = Lock()
-        self._reading = False
-        self._over = False
 
     def read(self, call: Callable[..., bytes], *args: int) -> bytes:
         """Return what call(number, *args) does; on a thread."""
         with self._lock:
-            if self._over:
+            if self._users == 0:
                 raise OSError(EBADF, os.strerror(EBADF))
-            self._reading = True
+            self._users += 1
         try:
             return call(self.number, *args)
         finally:
-            with self._lock:
-                self._reading = False
-                if self._over:
-                    os.close(self.number)
+            self.close()
 
     def close(self) -> None:
-        """Close it, now or when the thread is back."""
+        """Leave it; the last one closes it."""
         with self._lock:
-            self._over = True
-            if not self._reading:
+            self._users -= 1
+            if self._users == 0:
                 os.close(self.number)
 
 

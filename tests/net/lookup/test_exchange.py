@@ -3,13 +3,16 @@
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Event
 from time import monotonic
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from netpoll import DeadlineExceeded, GoroutineCancelled, OpError, go, gosched, net, run, sleep
+from netpoll.net.lookup import exchange as exchanging
 from netpoll.net.lookup import wire
 from netpoll.net.lookup.exchange import Connection, exchange
 from netpoll.net.lookup.wire import BadAnswerError, Query, Record, Reply
@@ -244,7 +247,7 @@ LIES: list[Callable[[Question], bytes]] = [
     # There is less than is said.
     lambda question: header(question, QR, 1, 1, 0, 0) + question.section,
     lambda question: good(question)[:-1],
-    lambda question: header(question, QR, 1, 65535, 0, 0) + good(question)[12:],
+    lambda question: header(question, QR, 1, 1999, 0, 0) + good(question)[12:],
     # The data of the record is said to be longer, or shorter, than it is.
     lambda question: good(question)[:-6] + b"\xff\xff" + good(question)[-4:],
     lambda question: good(question)[:-6] + b"\0\3" + good(question)[-4:],
@@ -361,3 +364,29 @@ def test_a_server_that_sends_half_an_answer_is_waited_for_no_longer_than_allowed
         with pytest.raises(DeadlineExceeded):
             exchange(net.dial, str(listener.local_addr), query, timeout=0.05, only_tcp=True)
         assert 0.05 <= monotonic() - begin < 1
+
+
+def test_an_answer_of_very_many_records_is_refused_unread() -> None:
+    """Names that point into one another make each of them take a millisecond."""
+    counts = struct.pack("!4H", 1, 1500, 300, 300)
+    with pytest.raises(BadAnswerError, match="too many records"):
+        wire.parse(b"\0\0\x80\0" + counts + b"\0" * 60_000)
+
+
+@in_run
+def test_while_a_long_answer_is_read_the_other_goroutines_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = Event(), Event()
+
+    def slow(data: bytes) -> Any:
+        begun.set()
+        assert go_on.wait(10)
+        return data
+
+    monkeypatch.setattr(wire, "parse", slow)
+    reading = go(exchanging._parsed, bytes(5000))
+    while not begun.is_set():
+        sleep(0.001)
+    go_on.set()  # nobody could, were the thread of this goroutine busy
+    assert bytes(5000) == reading.join()  # type: ignore[comparison-overlap]
