@@ -113,6 +113,7 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
         "others": round(neighbours.share(), 3),
         "repeated": measuring.repeated,
         "unsteady": sum(not record.sample.steady for record in measuring.records),
+        "commit": machine.commit(),
         "machine": machine.describe(),
         "versions": machine.versions(contenders),
     }

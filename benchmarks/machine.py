@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.building import compiler, find_go
+from benchmarks.building import HERE, compiler, find_go
 from benchmarks.contenders import Contender
 
 _GIB = 1 << 30
@@ -25,6 +25,11 @@ def describe() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "compiler": _first_line([*compiler(), "--version"]),
     }
+
+
+def commit() -> str:
+    """Return which state of this repository was measured; nothing if it is no clone."""
+    return _first_line(["git", "-C", str(HERE), "describe", "--always", "--dirty"])
 
 
 def versions(contenders: list[Contender]) -> dict[str, str]:

@@ -61,6 +61,8 @@ def conditions(results: Results) -> list[str]:
         f"samples taken again because the machine's state had changed: {about['repeated']}",
         f"samples kept although it had: {about['unsteady']}",
     ]
+    if about.get("commit"):
+        lines.insert(2, f"commit: {about['commit']}")
     if about["wanders"]:
         lines.append(
             "the two cores come to lie now next to each other, where the limit takes"

@@ -84,18 +84,22 @@ def _against_gevent(text: str, cell: Cell) -> Target:
 
 
 _SMALL, _MANY, _LARGE = _echo(64, 50), _echo(64, 1000), _echo(16384, 50)
+_NEAR = _echo(64, 50, "near")
 _IDLE = Cell("idle", (("conns", 10000),))
 
 TARGETS = (
     _cpu("echo 64 B, 50 connections", _SMALL, "limit", 1.20, 1.10),
     _cpu("echo 64 B, 50 connections", _SMALL, "go", 1.0),
     _cpu("echo 64 B, 50 connections", _SMALL, "uvloop-protocol", 1.0),
+    _cpu("the same, cores next to each other", _NEAR, "limit", 1.20, 1.10),
+    _cpu("the same, cores next to each other", _NEAR, "go", 1.0),
+    _cpu("the same, cores next to each other", _NEAR, "uvloop-protocol", 1.0),
     _cpu("echo 64 B, 1,000 connections", _MANY, "limit", 1.50, 1.25),
     _cpu("echo 64 B, 1,000 connections", _MANY, "go", 1.0),
     _cpu("echo 16 KiB, 50 connections", _LARGE, "limit", 1.35, 1.15),
     _cpu("echo 16 KiB, 50 connections", _LARGE, "go", 1.0),
     _against_gevent("echo 64 B, 50 connections", _SMALL),
-    _against_gevent("the same, cores next to each other", _echo(64, 50, "near")),
+    _against_gevent("the same, cores next to each other", _NEAR),
     Target(
         "memory per idle connection, 10,000 of them",
         _IDLE,

@@ -109,6 +109,12 @@ def test_the_page_says_in_which_state_of_the_machine_it_was_measured(found: Resu
     assert "takes 1.5 µs" in told(wanders=True)
 
 
+def test_the_page_says_which_state_of_the_code_was_measured(found: Results) -> None:
+    lines = page.conditions(Results({**found.about, "commit": "abc1234-dirty"}))
+    assert "commit: abc1234-dirty" in lines
+    assert not [line for line in page.conditions(found) if line.startswith("commit")]
+
+
 def test_only_what_is_between_the_marks_is_replaced(found: Results) -> None:
     before = f"top\n{page.BEGIN}\nformer\n{page.END}\nbottom\n"
     after = page.replace(before, page.text(found))
