@@ -236,6 +236,24 @@ class GoroutineCancelled(Exception):
     """Raised by join when the goroutine joined has ended by its own cancellation."""
 
 
+class ScopeTimeout(TimeoutError):
+    """The time of a `timeout` or `deadline` was over before its block had ended.
+
+    scope: whose time it was, so that nested ones are told apart.
+    """
+
+    def __init__(self, reason: str, scope: object | None = None) -> None:
+        super().__init__(reason)
+        self.scope = scope
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self.args)
+
+
+class ChannelClosed(Exception):
+    """The channel is closed: nothing can be sent, and all that was sent before has been received."""
+
+
 class DeadlockError(RuntimeError):
     """Nothing can ever run again: each goroutine waits, and no event is to come.
 

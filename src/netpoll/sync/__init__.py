@@ -1,0 +1,1 @@
+"""Goroutines that work together: channels, locks, groups."""
