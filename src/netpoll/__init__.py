@@ -29,10 +29,12 @@ from netpoll import lowlevel, net
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
 from netpoll._runtime.lifecycle import run
 from netpoll._runtime.report import excepthook
+from netpoll._runtime.scope import CancelScope, cancel_scope, deadline, shield, timeout
 from netpoll._runtime.threads import blocking
 from netpoll.errors import (
     AddrError,
     Cancelled,
+    ChannelClosed,
     ClosedError,
     DeadlineExceeded,
     DeadlockError,
@@ -41,6 +43,7 @@ from netpoll.errors import (
     IncompleteReadError,
     LimitExceededError,
     OpError,
+    ScopeTimeout,
     UnknownNetworkError,
 )
 
@@ -54,7 +57,9 @@ _LATER = {"File": "net.file", "open_fd": "net.file_kinds"}
 
 __all__ = [
     "AddrError",
+    "CancelScope",
     "Cancelled",
+    "ChannelClosed",
     "ClosedError",
     "DNSError",
     "DeadlineExceeded",
@@ -65,10 +70,13 @@ __all__ = [
     "IncompleteReadError",
     "LimitExceededError",
     "OpError",
+    "ScopeTimeout",
     "UnknownNetworkError",
     "blocking",
     "bufio",
+    "cancel_scope",
     "current",
+    "deadline",
     "excepthook",
     "go",
     "gosched",
@@ -76,7 +84,9 @@ __all__ = [
     "net",
     "open_fd",
     "run",
+    "shield",
     "sleep",
+    "timeout",
 ]
 
 

@@ -251,7 +251,7 @@ class ScopeTimeout(TimeoutError):
 
 
 class ChannelClosed(Exception):
-    """The channel is closed: nothing can be sent, and all that was sent before has been received."""
+    """The channel is closed: nothing can be sent, and all that was sent has been received."""
 
 
 class DeadlockError(RuntimeError):

@@ -196,7 +196,7 @@ cdef class FD:
         try:
             s = get_scheduler()
             g = current_g(s)
-            if (g.cancelled or g.interrupt is not None) and not g.shield:
+            if g.stop or g.interrupt is not None:
                 # Others run before it is raised, and must not hand the lock to one who is not in the line.
                 counted = False
                 withdraw(&self.mutex, mode)
@@ -430,7 +430,7 @@ cdef class FD:
                 flag[0] = AWAY
         if flag[0] == TAKEN:
             raise ClosedError()
-        if (g.cancelled or g.interrupt is not None) and not g.shield:
+        if g.stop or g.interrupt is not None:
             s.raise_pending(g)
         return self.check_all(mode)
 

@@ -5,10 +5,14 @@
 #include <stdint.h>
 #include <time.h>
 
-static inline int64_t np_nanotime(void) {
+static inline int64_t np_read_clock(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+static inline int64_t np_nanotime(void) { return np_read_clock(CLOCK_MONOTONIC); }
+
+/* The same to some milliseconds, at a quarter of the cost. */
+static inline int64_t np_coarse_time(void) { return np_read_clock(CLOCK_MONOTONIC_COARSE); }
 
 #endif

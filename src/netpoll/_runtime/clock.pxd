@@ -2,8 +2,11 @@
 from libc.stdint cimport int64_t
 
 cdef extern from "clock.h" nogil:
-    int64_t nanotime "np_nanotime"()
+    int64_t np_nanotime()
+    int64_t np_coarse_time()
     const int64_t NEVER "INT64_MAX"
+
+cdef int64_t nanotime() noexcept nogil
 
 # A float of seconds becomes nanoseconds rounded up, so that nothing is ever early; what does not
 # fit (292 years) is as good as never.

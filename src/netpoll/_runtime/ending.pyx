@@ -13,10 +13,11 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.backend import new_poller
 from netpoll._runtime.clock cimport after, nanoseconds, nanotime
-from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, IN_LINE, WAKE_INTERRUPT, name_of
+from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, IN_LINE, IN_QUEUE, WAKE_INTERRUPT, name_of
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.scheduler cimport Scheduler, current_g, detach, park, ready_all, ready_list
+from netpoll._runtime.scope cimport leave_all
 from netpoll._runtime.timers cimport timer_disarm
 from netpoll.errors import Cancelled
 
@@ -48,7 +49,8 @@ def wait_for_others(Scheduler s not None, double grace):
     cdef G g = current_g(s)
     cdef int64_t until = after(nanoseconds(grace))
     s.draining = True
-    g.cancelled = False
+    leave_all(g)
+    g.cancelled = g.stop = False
     try:
         while s.live > 1 and nanotime() < until:
             g.state = G_WAITING
@@ -92,7 +94,9 @@ def shut(Scheduler s not None):
     ready_list(&elsewhere)
     detach(s)
     main.state = G_DEAD
+    leave_all(main)
     s.timers.remove(&main.timer)
+    s.alarms.clear()
     # Not kept: at the end of a thread greenlet takes a reference to its main greenlet that the garbage
     # collector cannot see, as ours, for one that was forgotten, and drops it.
     Py_XDECREF(main.greenlet)
@@ -132,6 +136,7 @@ def strand(Scheduler s not None, *, bint forked=False):
     for g in stranded:
         g.state = G_DEAD
         g.cancelled = True
+        leave_all(g)
         g.exception = Cancelled(f"{name_of(g)} was left behind")
         s.timers.remove(&g.timer)
         Py_INCREF(g)
@@ -151,7 +156,8 @@ def after_fork(Scheduler s not None):
     s.main = <void *>g
     s.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
     # It counts among those who wait if a signal handler forked while it was parked; who runs is in neither.
-    s.net_waiters = g.on_strand != NULL
+    s.net_waiters = g.on_strand != NULL and not g.inside_mode & IN_QUEUE
+    s.shared = g.waits_on != NULL
     s.outside = g.parked_for != 0
     parents.shut()      # first: the gate's end must not reach the parent's registrations
     s.gate = None

@@ -14,7 +14,7 @@ finds it RUNNABLE and does nothing. So a wake-up, a timeout and a cancellation t
 and `wake` says which of them won.
 """
 from cpython.object cimport PyObject
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from netpoll._runtime.atomics cimport np_cas8
 from netpoll._runtime.glist cimport GList
@@ -40,6 +40,7 @@ ctypedef void (*strand_fn)(void *inside, int mode) noexcept
 
 cdef enum:
     IN_LINE = 0x10   # set in `inside_mode` of those who wait in a line: they leave before any lock is freed
+    IN_QUEUE = 0x20  # the line is no descriptor's
 
 cdef class G:
     cdef void *next             # on a GList
@@ -47,8 +48,8 @@ cdef class G:
     cdef void *stack_root       # np_stack_root of that greenlet, or NULL: not known yet
     cdef uint8_t state
     cdef uint8_t wake
-    cdef uint8_t cancelled      # each further park raises
-    cdef uint8_t shield         # > 0: neither cancellation nor an interrupt ends a park
+    cdef uint8_t cancelled      # `cancel` was called
+    cdef uint8_t stop           # each park raises Cancelled: see scope.pxd for what makes it so
     cdef uint8_t permits        # Permits that came before anybody waited for them
     cdef uint8_t parked_for     # the Permit it waits for
     cdef uint8_t joined         # somebody has taken, or is waiting for, the outcome
@@ -61,7 +62,10 @@ cdef class G:
     cdef object exception
     cdef object traceback       # the exception's, as it was at the end: each raise makes it longer
     cdef object interrupt       # an exception to raise at its park
+    cdef object scope           # the innermost CancelScope around what it does, None if there is none
     cdef const char *reason     # what it is parked on, for dumps
+    cdef void *waits_on         # the lock, channel ... it waits in, borrowed; NULL: nothing that threads share
+    cdef int64_t parked_at      # since when, on the coarse clock; 0: not noted
     cdef strand_fn on_strand    # while parked inside of something: how to get it out
     cdef void *inside
     cdef int inside_mode

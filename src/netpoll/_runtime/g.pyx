@@ -45,7 +45,11 @@ cdef str name_of(G g):
 
 cdef str state_of(G g):
     if g.state == G_WAITING:
-        return f"waiting: {g.reason.decode()}" if g.reason != NULL else "waiting"
+        if g.reason == NULL:
+            return "waiting"
+        if g.waits_on == NULL:
+            return f"waiting: {g.reason.decode()}"
+        return f"waiting: {g.reason.decode()} {<object>g.waits_on!r}"
     if g.state == G_DEAD and g.exception is not None:
         return "cancelled" if g.cancelled and not failed(g) else "failed"
     return ("new", "runnable", "running", "waiting", "done")[g.state]

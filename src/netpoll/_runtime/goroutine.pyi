@@ -41,6 +41,10 @@ class Goroutine(G, Generic[_T_co]):
         """True once `cancel` was called, whether or not the goroutine has heard of it."""
 
     @property
+    def waited(self) -> float | None:
+        """For how many seconds it has waited in a queue, to some ms; None if it does not."""
+
+    @property
     def origin(self) -> tuple[str, int] | None:
         """Where `go` was called: (file name, line), or None where that is not Python."""
 

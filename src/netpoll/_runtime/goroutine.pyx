@@ -13,21 +13,22 @@ import sys
 from types import GenericAlias
 
 from netpoll._runtime import report
-from netpoll._runtime.clock cimport after, moment, nanoseconds
+from netpoll._runtime.clock cimport after, moment, nanoseconds, np_coarse_time
 from netpoll._runtime.g cimport (
     G,
     G_DEAD,
     G_NEW,
     G_RUNNING,
-    WAKE_CANCEL,
+    G_WAITING,
     failed,
-    make_runnable,
     name_of,
     push,
     state_of,
 )
+from netpoll._runtime.glist cimport GList
 from netpoll._runtime.greenlet cimport PyGreenlet_GetCurrent, PyGreenlet_Import
-from netpoll._runtime.scheduler cimport Scheduler, current_g, enqueue_runnable, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
+from netpoll._runtime.scope cimport renew_stop
 from netpoll._runtime.wait cimport sleep_until, wait_queue
 from netpoll._runtime.waitq cimport Waiter, enqueue
 from netpoll._runtime.worker cimport new_spawner
@@ -93,6 +94,14 @@ cdef class Goroutine(G):
         return bool((<G>self).cancelled)
 
     @property
+    def waited(self):
+        """For how many seconds it has waited in a queue, to some ms; None if it does not."""
+        cdef G g = self
+        if g.state != G_WAITING or not g.parked_at:
+            return None
+        return max(0, np_coarse_time() - g.parked_at) / 1e9
+
+    @property
     def origin(self):
         """Where `go` was called: (file name, line), or None where that is not Python."""
         if self.origin_code is None:
@@ -142,8 +151,7 @@ cdef class Goroutine(G):
         if g.state == G_DEAD or g.cancelled:
             return
         g.cancelled = True
-        if not g.shield and make_runnable(<void *>g, WAKE_CANCEL):
-            enqueue_runnable(<void *>g, False)
+        renew_stop(g)
 
 
 cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
@@ -163,19 +171,24 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
 
 # ---- making one ------------------------------------------------------------------------------
 
-cdef G new_goroutine(Scheduler s, object fn, tuple args, dict kwargs):
-    """Make a goroutine and put it at the end of the run queue."""
+cdef G prepare(object fn, tuple args, dict kwargs):
+    """Make a goroutine that no scheduler knows yet."""
     cdef G g = Goroutine.__new__(Goroutine)
     g.fn = fn
     g.args = args
     g.kwargs = kwargs
     g.context = PyContext_CopyCurrent()
     g.state = G_NEW
-    g.cancelled = s.draining     # who is started by one that is ending is to end as well
-    s.link(g)
     note_origin(g)
-    push(&s.runq, <void *>g)
     return g
+
+
+cdef int begin(Scheduler s, G g, GList *queue) except -1:
+    """Have a goroutine that was prepared begin when its turn comes in `queue`; on the thread of `s`."""
+    g.cancelled = g.stop = s.draining     # who is started by one that is ending is to end as well
+    s.link(g)
+    push(queue, <void *>g)
+    return 0
 
 
 def adopt_current(Scheduler s not None):
@@ -216,7 +229,10 @@ def go(fn, /, *args, **kwargs):
     """
     if not callable(fn):
         raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
-    return new_goroutine(get_scheduler(), fn, args, kwargs)
+    cdef Scheduler s = get_scheduler()
+    cdef G g = prepare(fn, args, kwargs)
+    begin(s, g, &s.runq)
+    return g
 
 
 def current():
@@ -231,7 +247,7 @@ def gosched():
     """
     cdef Scheduler s = get_scheduler()
     cdef G g = current_g(s)
-    if g.cancelled or g.interrupt is not None:
+    if g.stop or g.interrupt is not None:
         s.check_pending(g)
     s.yield_(g)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn, ParamSpec, TypeVar
 
-from netpoll._runtime import ending, report
+from netpoll._runtime import deadlock, ending, report
 from netpoll._runtime.goroutine import Goroutine
 from netpoll._runtime.scheduler import (
     Scheduler,
@@ -94,6 +94,7 @@ def drain(scheduler: Scheduler) -> None:
 def give_back(scheduler: Scheduler) -> None:
     """Give back what a scheduler holds: poller, stacks and Ctrl-C."""
     ending.shut(scheduler)
+    deadlock.detached()
     _give_back_interrupts()
 
 
@@ -129,6 +130,7 @@ _not_forked: list[Scheduler] = []
 def attached(scheduler: Scheduler) -> None:
     """Note that this thread has a scheduler now: it owns it, Ctrl-C goes to its main goroutine."""
     _thread.end = _ThreadEnd(scheduler)
+    deadlock.attached(scheduler)
     _take_interrupts()
 
 
@@ -164,6 +166,7 @@ def _give_back_interrupts() -> None:
 def _after_fork() -> None:
     while _not_forked:
         ending.forget(_not_forked.pop())
+    deadlock.after_fork()
     scheduler = attached_scheduler()
     if scheduler is not None:
         ending.after_fork(scheduler)

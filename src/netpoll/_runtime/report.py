@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 
 
+SHORT = 0.1
+"""Seconds of a wait that a dump does not tell."""
+
+
 def excepthook(goroutine: Goroutine, exception: BaseException, /) -> None:
     """Print the traceback of an exception that nobody joins, and which goroutine it ended.
 
@@ -99,13 +103,20 @@ def dump(goroutines: Iterable[Goroutine]) -> str:
     """Return a paragraph for each goroutine: its name, what it does, where it stands."""
     lines: list[str] = []
     for goroutine in goroutines:
-        lines.append(f"{describe(goroutine)}: {goroutine.state}")
+        lines.append(f"{describe(goroutine)}: {goroutine.state}{_for_how_long(goroutine)}")
         frame = goroutine.stack
         while frame is not None and frame.f_globals is globals():
             frame = frame.f_back
         if frame is not None:
             lines.extend(text.rstrip("\n") for text in traceback.format_stack(frame))
     return "\n".join(lines)
+
+
+def _for_how_long(goroutine: Goroutine) -> str:
+    seconds = goroutine.waited
+    if seconds is None or seconds < SHORT:
+        return ""
+    return f", for {seconds:.1f} s"
 
 
 def deadlock(goroutines: Iterable[Goroutine]) -> str:

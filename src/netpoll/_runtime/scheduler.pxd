@@ -25,6 +25,9 @@ cdef class Scheduler:
     cdef Poller poller
     cdef int64_t net_waiters    # parked on a PollDesc
     cdef int64_t outside        # parked on something that another thread will end
+    cdef int64_t shared         # parked on something that another thread may end: a lock, a channel
+    cdef int64_t patience       # for how long it waits before it asks again whether one still can; see deadlock.py
+    cdef bint waits_in_vain     # only another thread can end its wait
     cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
     cdef PyObject *spawner
     cdef list idle              # greenlets of finished goroutines
@@ -42,6 +45,9 @@ cdef class Scheduler:
     cdef bint owns_signals      # runs on the thread that runs Python's signal handlers
     cdef SignalGate gate
     cdef list unjoined          # weak references to failed goroutines that somebody may still join
+    cdef set alarms             # those that are set, which keeps them alive
+    cdef uint64_t shuffle       # state of the random numbers by which a test has the order mixed; 0: first in first out
+    cdef object on_idle         # called in the place of a wait; see set_on_idle
     cdef object __weakref__
 
     cdef void *find_runnable(self) noexcept
@@ -52,7 +58,8 @@ cdef class Scheduler:
     cdef int open_gate(self) except -1
     cdef int poll(self, int64_t delay) noexcept
     cdef int block(self) noexcept
-    cdef bint nothing_will_come(self) except -1
+    cdef bint idled(self, int64_t delay) except -1
+    cdef int64_t hope(self) except -2
     cdef void poll_failed(self) noexcept
     cdef void lose_poller(self)
     cdef void interrupt_main(self, object exception) noexcept
@@ -62,6 +69,8 @@ cdef class Scheduler:
     cdef int raise_pending(self, G g) except -1
     cdef int yield_(self, G g) except -1
     cdef void inject(self, GList *ready) noexcept
+    cdef void *pop_any(self) noexcept
+    cdef uint64_t random(self) noexcept
     cdef void unlink(self, G g) noexcept
     cdef char *get_scratch(self) except NULL
 

@@ -26,7 +26,7 @@ from libc.stdlib cimport free, malloc
 
 import threading
 
-from netpoll._runtime import report
+from netpoll._runtime import deadlock as others, report
 from netpoll._runtime.atomics cimport np_lock_acquire, np_lock_init, np_lock_release
 from netpoll._runtime.backend import new_poller
 from netpoll._runtime.clock cimport NEVER, nanotime
@@ -73,6 +73,7 @@ cdef extern from "stackroot.h":
 cdef enum:
     SLICE = 128           # tokio's number
     FAIRNESS_TICKS = 61   # Go's number
+    SHUFFLED_SLICE = 4    # at most, where a test has the order mixed: the more switches, the more orders
 
 cdef uint64_t next_id = 0   # of goroutines; under the GIL or, without it, good enough for a name
 
@@ -172,6 +173,7 @@ cdef class Scheduler:
         self.poller = new_poller()
         self.idle = []
         self.unjoined = []
+        self.alarms = set()
         self.budget = SLICE
         self.owns_signals = threading.get_ident() == threading.main_thread().ident
 
@@ -194,6 +196,11 @@ cdef class Scheduler:
                 self.take_inbound()
                 if self.net_waiters:
                     self.poll(0)
+            if self.shuffle:
+                g = self.pop_any()
+                if g != NULL:
+                    self.budget = 1 + self.random() % SHUFFLED_SLICE
+                    return g
             if self.runnext != NULL:
                 g = self.runnext
                 self.runnext = NULL
@@ -208,10 +215,12 @@ cdef class Scheduler:
             if self.take_inbound() or (self.net_waiters and self.poll(0) > 0):
                 continue
             self.block()
+            self.waits_in_vain = False
 
     cdef bint take_inbound(self) noexcept:
         if self.inbound.head == NULL:
             return False
+        self.patience = 0
         np_lock_acquire(&self.inbound_lock)
         splice(&self.runq, &self.inbound)
         np_lock_release(&self.inbound_lock)
@@ -249,18 +258,21 @@ cdef class Scheduler:
         cdef int64_t when = self.timers.next_when()
         cdef int64_t delay = -1
         cdef SignalGate gate    # kept alive: where the poller is lost, so is its gate
-        if when != NEVER:
-            delay = when - nanotime()
-            if delay <= 0:
+        try:
+            if when != NEVER:
+                delay = when - nanotime()
+                if delay <= 0:
+                    return 0
+            if self.on_idle is not None and self.idled(delay):
                 return 0
-        else:
-            try:
-                if self.nothing_will_come():
+            if when == NEVER:
+                delay = self.hope()
+                if delay == 0:
                     self.deadlock()
                     return 0
-            except BaseException as exception:
-                self.interrupt_main(exception)
-                return 0
+        except BaseException as exception:
+            self.interrupt_main(exception)
+            return 0
         if not self.owns_signals:
             self.block_in_poll(delay)
             return 0
@@ -289,11 +301,21 @@ cdef class Scheduler:
             self.interrupt_main(exception)
         return 0
 
-    cdef bint nothing_will_come(self) except -1:
-        """Tell whether all who are parked wait for one another."""
+    cdef bint idled(self, int64_t delay) except -1:
+        """Let a test's clock or the like do something in the place of a wait; tell whether to look for work anew."""
+        return self.on_idle(None if delay < 0 else delay) or self.runq.head != NULL or self.runnext != NULL
+
+    cdef int64_t hope(self) except -2:
+        """Return for how many ns to wait for what may come: < 0 for as long as it takes, 0 if nothing can."""
         if self.timers.count or self.net_waiters or self.outside or self.inbound.head != NULL:
-            return False
-        return not (self.owns_signals and report.handlers_installed())
+            return -1
+        if self.owns_signals and report.handlers_installed():
+            return -1
+        if not self.shared:
+            return 0    # all who are parked wait for one another
+        self.waits_in_vain = True
+        self.patience = others.patience(self.patience)
+        return self.patience
 
     cdef int open_gate(self) except -1:
         """Have the descriptors that a wait takes: those of the poller, and the gate where signals come."""
@@ -330,18 +352,21 @@ cdef class Scheduler:
         """Raise `exception` in the main goroutine: now if it is parked, else at its next park."""
         cdef G main = <G>self.main
         main.interrupt = exception
-        if not main.shield and make_runnable(<void *>main, WAKE_INTERRUPT):
+        if make_runnable(<void *>main, WAKE_INTERRUPT):
             push(&self.runq, <void *>main)
 
     cdef void deadlock(self) noexcept:
+        cdef list together = [self]
         try:
-            exception = DeadlockError(report.deadlock(self.goroutines()))
+            together += others.stuck_too(self) if self.shared else []
+            text = report.deadlock([g for s in together for g in s.goroutines()])
+            self.waits_in_vain = False
+            for other in together[1:]:
+                other.interrupt_from_outside(DeadlockError(text))
+            exception = DeadlockError(text)
         except BaseException as failure:
             exception = failure
         self.interrupt_main(exception)
-        # A shielded main would never hear of it, and nobody else could run.
-        if make_runnable(self.main, WAKE_INTERRUPT):
-            push(&self.runq, self.main)
 
     # -- switching
 
@@ -377,7 +402,7 @@ cdef class Scheduler:
     cdef int check_pending(self, G g) except -1:
         """Before a park: raise what is pending. A cancelled goroutine lets the others run first, so that
         one that swallows its cancellation and tries again freezes nobody."""
-        if g.shield or (g.interrupt is None and not g.cancelled):
+        if g.interrupt is None and not g.stop:
             return 0
         if g.interrupt is None and not self.closed:
             g.state = G_RUNNABLE
@@ -390,7 +415,7 @@ cdef class Scheduler:
         if g.interrupt is not None:
             exception, g.interrupt = g.interrupt, None
             raise exception
-        raise Cancelled(f"{name_of(g)} was cancelled")
+        raise Cancelled(f"{name_of(g)} was cancelled" if g.cancelled or g.scope is None else g.scope.why())
 
     cdef int yield_(self, G g) except -1:
         """Let everybody who can run, run; then go on."""
@@ -452,6 +477,58 @@ cdef class Scheduler:
         if self.current != self.main and self.current != NULL and (<G>self.main).interrupt is not None:
             raise exception
         self.interrupt_main(exception)
+
+    @property
+    def stuck(self):
+        """Whether only another thread can end its wait, and none has yet."""
+        return self.waits_in_vain and self.inbound.head == NULL
+
+    def interrupt_from_outside(self, exception):
+        """Raise `exception` in the main goroutine, which is parked or will park; from any thread."""
+        (<G>self.main).interrupt = exception
+        if make_runnable(self.main, WAKE_INTERRUPT):
+            enqueue_runnable(self.main, False)
+
+    def look_again(self):
+        """Break the wait of a scheduler that is stuck, from any thread: those it might wait for have changed."""
+        if self.waits_in_vain and self.blocked:
+            self.poller.wake()
+
+    # -- for tests
+
+    def set_shuffle(self, uint64_t seed):
+        """Have those that can run do so in an order that depends on `seed` alone; 0: in their own again."""
+        self.shuffle = seed
+
+    def set_on_idle(self, fn):
+        """Have `fn(ns)` called when everybody is parked, where the thread would wait for that long (None: for ever).
+
+        It runs inside the scheduler and must not park. Where it returns something true, or has made a goroutine
+        runnable, work is looked for anew instead of waiting. None: nothing is called any more.
+        """
+        self.on_idle = fn
+
+    cdef void *pop_any(self) noexcept:
+        """Take any of those that can run, by chance."""
+        cdef int64_t index
+        if self.runnext != NULL:
+            push(&self.runq, self.runnext)
+            self.runnext = NULL
+        self.take_inbound()
+        if self.runq.head == NULL:
+            return NULL
+        index = self.random() % <uint64_t>self.runq.count
+        while index:
+            push(&self.runq, pop(&self.runq))   # the order is of no account here
+            index -= 1
+        return pop(&self.runq)
+
+    cdef uint64_t random(self) noexcept:
+        """Return the next number of a xorshift generator (Marsaglia): quick, and its state is one word."""
+        self.shuffle ^= self.shuffle << 13
+        self.shuffle ^= self.shuffle >> 7
+        self.shuffle ^= self.shuffle << 17
+        return self.shuffle
 
     cdef char *get_scratch(self) except NULL:
         """Return this thread's receive buffer. Its content is lost at the next park."""

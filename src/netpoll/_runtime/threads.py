@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from netpoll._runtime import lifecycle
+from netpoll._runtime import deadlock, lifecycle
 from netpoll._runtime.goroutine import Goroutine, current
 from netpoll._runtime.permits import await_call, call_done
 
@@ -152,11 +152,19 @@ class ThreadPool:
                         job = self._jobs.popleft()
                         if job.waiter is not None:
                             return job
-                    if not work.wait(self._linger) and not self._jobs:
+                    if not self._wait_for_work(work) and not self._jobs:
                         self._threads -= 1
                         return None
             finally:
                 self._idle -= 1
+
+    def _wait_for_work(self, work: threading.Condition) -> bool:
+        number = threading.get_ident()
+        deadlock.without_work.add(number)
+        try:
+            return work.wait(self._linger)
+        finally:
+            deadlock.without_work.discard(number)
 
 
 _pool = ThreadPool()

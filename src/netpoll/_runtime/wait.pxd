@@ -8,5 +8,6 @@ from netpoll._runtime.waitq cimport Waiter
 
 cdef int fail_poll(int error) except -1
 cdef int wait_poll(Scheduler s, PollDesc *pd, int mode, int64_t until) except -1
+cdef int park_shared(Scheduler s, G g, int64_t until) noexcept
 cdef int wait_queue(Scheduler s, Waiter *waiter, G g, int64_t until) except -1
 cdef int sleep_until(Scheduler s, int64_t when) except -1

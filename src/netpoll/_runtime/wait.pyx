@@ -11,7 +11,8 @@ from libc.stdint cimport int64_t, uint32_t
 
 import os
 
-from netpoll._runtime.g cimport G, G_RUNNING, G_WAITING, WAKE_READY, WAKE_TIMEOUT
+from netpoll._runtime.clock cimport np_coarse_time
+from netpoll._runtime.g cimport G, G_RUNNING, G_WAITING, IN_LINE, IN_QUEUE, WAKE_READY, WAKE_TIMEOUT
 from netpoll._runtime.netpoll cimport (
     MODE_READ,
     POLL_CLOSING,
@@ -27,12 +28,20 @@ from netpoll._runtime.netpoll cimport (
 )
 from netpoll._runtime.raised cimport np_pass_on
 from netpoll._runtime.scheduler cimport Scheduler, current_g, park
-from netpoll._runtime.timers cimport timer_disarm
+from netpoll._runtime.timers cimport Timer, TimerHeap, timer_disarm
 from netpoll._runtime.waitq cimport Waiter, leave
 from netpoll.errors import ClosedError, DeadlineExceeded
 
 ctypedef int (*park_fn)(Scheduler s, G g) noexcept
+ctypedef int (*arm_fn)(TimerHeap timers, Timer *timer, int64_t when) noexcept
 cdef park_fn park_quietly = <park_fn><void *>park    # see raised.pxd
+
+
+cdef int arm(TimerHeap timers, Timer *timer, int64_t when) except -1:
+    return timers.arm(timer, when)
+
+
+cdef arm_fn arm_quietly = <arm_fn><void *>arm
 
 
 cdef int fail_poll(int error) except -1:
@@ -54,7 +63,7 @@ cdef int wait_poll(Scheduler s, PollDesc *pd, int mode, int64_t until) except -1
         return error
     if pd_begin_wait(pd, mode):
         return POLL_OK
-    if (g.cancelled or g.interrupt is not None) and not g.shield:
+    if g.stop or g.interrupt is not None:
         pd_abandon_wait(pd, mode, NULL)
         s.check_pending(g)
     g.state = G_WAITING
@@ -87,15 +96,16 @@ cdef int wait_poll(Scheduler s, PollDesc *pd, int mode, int64_t until) except -1
 cdef int wait_queue(Scheduler s, Waiter *waiter, G g, int64_t until) except -1:
     """Park until the waiter is granted (what it was granted) or the time is up (0); frees it either way.
 
-    Raises what is pending unless it was granted: then that comes up at the next park.
+    Raises what is pending unless it was granted: then that comes up at the next park. Who is left behind by a run or
+    by a fork leaves the queue. A caller whose queue other threads can reach has set `g.waits_on`.
     """
+    cdef bint own_way = g.on_strand != NULL     # the caller's way out does more
     cdef int granted, outcome
-    if until:
-        s.timers.arm(&g.timer, until)
-    g.state = G_WAITING
-    outcome = park_quietly(s, g)
-    if until:
-        timer_disarm(&g.timer)
+    if not own_way:
+        g.on_strand, g.inside, g.inside_mode = strand_waiter, <void *>waiter, IN_LINE | IN_QUEUE
+    outcome = park_shared(s, g, until)
+    if not own_way:
+        g.on_strand = NULL
     granted = leave(waiter)
     if outcome < 0:
         return np_pass_on()
@@ -104,6 +114,33 @@ cdef int wait_queue(Scheduler s, Waiter *waiter, G g, int64_t until) except -1:
     if g.wake == WAKE_TIMEOUT:
         return 0
     return s.raise_pending(g)
+
+
+cdef void strand_waiter(void *inside, int mode) noexcept:
+    leave(<Waiter *>inside)
+
+
+cdef int park_shared(Scheduler s, G g, int64_t until) noexcept:
+    """Park in what the caller has queued it in; `g.wake` says afterwards why it runs again. < 0: an exception is set.
+
+    `until` 0: no limit. `g.waits_on`, if set, is what dumps name; any thread may wake it then.
+    """
+    cdef bint shared = g.waits_on != NULL
+    cdef int outcome
+    g.parked_at = np_coarse_time()
+    if until:
+        if arm_quietly(s.timers, &g.timer, until) < 0:
+            g.waits_on = NULL
+            return -1
+    s.shared += shared
+    g.state = G_WAITING
+    outcome = park_quietly(s, g)
+    s.shared -= shared
+    g.waits_on = NULL
+    g.parked_at = 0
+    if until:
+        timer_disarm(&g.timer)
+    return outcome
 
 
 cdef int sleep_until(Scheduler s, int64_t when) except -1:

@@ -29,6 +29,7 @@ from netpoll._runtime.greenlet cimport (
 )
 from netpoll._runtime.raised cimport np_pass_on, np_take_exception
 from netpoll._runtime.scheduler cimport Scheduler, ready, ready_all, scheduler_or_none
+from netpoll._runtime.scope cimport leave_all
 from netpoll.errors import Cancelled
 
 PyGreenlet_Import()
@@ -119,6 +120,8 @@ cdef int tell(Scheduler s, G g, bint held) except -1:
 
 
 cdef void bury(Scheduler s, G g, bint held) noexcept:
+    if g.scope is not None:
+        leave_all(g)
     # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
     g.fn = g.args = g.kwargs = g.context = None
     if not held:
