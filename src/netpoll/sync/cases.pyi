@@ -1,0 +1,1 @@
+"""Cases; for other compiled modules only."""

@@ -1,0 +1,176 @@
+"""A goroutine that will never run again stands in no line: what others send goes to those who live."""
+
+import os
+import signal
+
+import pytest
+
+from netpoll import Cancelled, DeadlockError, go, lowlevel, run
+from netpoll._runtime import lifecycle
+from netpoll.sync.chan import Chan
+from netpoll.sync.select import select
+from tests.running import in_run, on_thread, parked, says
+from tests.runtime.children import everything, in_child, no_warning
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let goroutines that do not end be left behind soon."""
+    monkeypatch.setattr(lifecycle, "GRACE", 0.01)
+
+
+@pytest.mark.parametrize("how", ["recv", "select"])
+def test_one_that_a_run_left_behind_receives_nothing(
+    how: str, impatient: None, left_behind: list[str]
+) -> None:
+    channel, other = Chan[int](), Chan[int]()
+
+    def stubborn() -> None:
+        while True:
+            try:
+                if how == "recv":
+                    channel.recv()
+                else:
+                    select(other.recv, channel.recv, (other.send, 1))
+            except Cancelled:
+                continue
+
+    def main() -> None:
+        parked(go(stubborn))
+
+    on_thread(run, main)
+    assert left_behind
+    left_behind.clear()
+    assert (channel.waiting, other.waiting) == ((0, 0), (0, 0))
+    assert channel.try_send(1) is False
+
+
+def test_one_that_a_thread_left_behind_sends_nothing(
+    impatient: None, left_behind: list[str]
+) -> None:
+    channel = Chan[int](1)
+    channel.send(0)
+
+    def shielded() -> None:
+        while True:
+            try:
+                channel.send(1)
+            except Cancelled:
+                continue
+
+    on_thread(lambda: parked(go(shielded)).name)
+    left_behind.clear()
+    assert channel.waiting == (0, 0)
+    assert [channel.try_recv(), channel.try_recv()] == [(0, True), (None, False)]
+
+
+pytestmark = no_warning
+
+
+@in_run
+def test_in_a_forked_child_the_others_stand_in_no_line() -> None:
+    channel, other = Chan[int](), Chan[int]()
+    receiver = parked(go(channel.recv))
+    selecting = parked(go(select, other.recv, (channel.send, 1)))
+
+    def child() -> object:
+        waiting = channel.waiting, other.waiting
+        fresh = parked(go(channel.recv))
+        channel.send(5)
+        return waiting, fresh.join(), everything()
+
+    assert in_child(child) == "(((0, 0), (0, 0)), 5, 'all well')"
+    channel.send(1)
+    other.send(2)
+    assert (receiver.join(), selecting.join()) == (1, (0, 2, True))
+
+
+HANDLER = """
+import os, signal, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from netpoll import DeadlockError, go, run
+from netpoll.sync.chan import Chan
+from netpoll.sync.select import select
+
+channel = Chan(1)
+other = Chan()
+
+def handler(*_):
+    global pid
+    pid = os.fork()
+    if pid:
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    channel.try_send(5)
+
+def main():
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    got = WAIT
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    try:
+        other.recv()    # nobody will ever come, and that is found out
+    except DeadlockError:
+        if pid == 0:
+            os._exit(4 if got == 5 else 5)
+        print(got, flush=True)
+
+run(main)
+"""
+
+
+@pytest.mark.parametrize("wait", ["channel.recv()", "select(other.recv, channel.recv)[1]"])
+def test_a_signal_handler_forks_while_one_waits_and_both_go_on(wait: str) -> None:
+    assert says(HANDLER.replace("WAIT", wait)) == "4\n5\n"
+
+
+# ---- Ctrl-C
+
+
+@in_run
+def test_ctrl_c_ends_a_wait_and_takes_nothing_with_it() -> None:
+    channel = Chan[int]()
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    for wait in (channel.recv, lambda: select(channel.recv), lambda: channel.send(1)):
+        go(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+        assert channel.waiting == (0, 0)
+    go(channel.send, 2)
+    assert channel.recv() == 2
+
+
+def test_a_run_that_ends_lets_everybody_go() -> None:
+    channel = Chan[int]()
+    seen: list[str] = []
+
+    def work() -> None:
+        try:
+            select(channel.recv, (channel.send, 1))
+        finally:
+            seen.append("ended")
+
+    def main() -> None:
+        for _ in range(3):
+            parked(go(work))
+
+    on_thread(run, main)
+    assert seen == ["ended"] * 3
+    assert channel.waiting == (0, 0)
+
+
+def test_waiting_for_a_channel_besides_something_else_is_no_deadlock() -> None:
+    channel = Chan[int]()
+
+    def main() -> int:
+        receiver = parked(go(channel.recv))
+        with pytest.raises(DeadlockError):
+            receiver.join()
+        parking = parked(go(lowlevel.park))
+        channel.send(1)
+        lowlevel.ready(parking)
+        return receiver.join()
+
+    assert on_thread(main) == 1
