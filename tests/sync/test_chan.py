@@ -10,10 +10,10 @@ from types import FrameType
 
 import pytest
 
-from netpoll import DeadlockError, GoroutineCancelled, go, gosched, sleep
+from netpoll import GoroutineCancelled, go, gosched, sleep
 from netpoll.errors import ChannelClosed
 from netpoll.sync.chan import Chan
-from tests.running import in_run, on_thread, parked
+from tests.running import in_run, on_thread, parked, says
 
 CAPACITIES = [0, 1, 2, 3, 7]
 each_capacity = pytest.mark.parametrize("capacity", CAPACITIES)
@@ -523,10 +523,10 @@ def test_a_channel_says_what_is_going_on() -> None:
 def test_a_goroutine_says_what_it_waits_for() -> None:
     channel = Chan[int]()
     receiver = parked(go(channel.recv))
-    assert receiver.state == "waiting: receive from a channel"
+    assert receiver.state.startswith("waiting: receive from <Chan ")
     channel.send(1)
     sender = parked(go(channel.send, 1))
-    assert sender.state == "waiting: send to a channel"
+    assert sender.state.startswith("waiting: send to <Chan ")
     channel.recv()
     sender.join()
     receiver.join()
@@ -551,28 +551,44 @@ def test_arguments_are_checked() -> None:
 # ---- nobody to wait for
 
 
-def test_a_receive_that_nobody_can_end_is_reported() -> None:
-    def main() -> None:
-        channel = Chan[int]()
-        waiting = go(channel.recv)
-        with pytest.raises(DeadlockError, match="receive from a channel"):
-            channel.recv()
-        channel.close()
-        with pytest.raises(ChannelClosed):
-            waiting.join()
+# In processes of their own: a plain thread, such as that of a test, might always do something.
 
-    on_thread(main)
+REPORTED = """
+    from netpoll import DeadlockError, go, run
+    from netpoll.sync.chan import Chan
+
+    def main():
+        channel = Chan(CAPACITY, name="jobs")
+        for value in range(CAPACITY):
+            channel.send(value)
+        other = go(channel.METHOD, *ARGS)
+        try:
+            channel.METHOD(*ARGS)
+        except DeadlockError as error:
+            print(*[line for line in str(error).splitlines() if "waiting: " in line], sep="\\n")
+        print(channel.waiting)
+        other.cancel()
+
+    run(main)
+    """
+
+
+def test_a_receive_that_nobody_can_end_is_reported() -> None:
+    lines = REPORTED.replace("METHOD", "recv").replace("ARGS", "()").replace("CAPACITY", "0")
+    what = "unbuffered, 2 waiting to receive"
+    main, other, waiting = says(lines).splitlines()
+    assert main == f"main: waiting: receive from <Chan jobs: {what}>"
+    assert other.endswith(f"waiting: receive from <Chan jobs: {what}>")
+    assert waiting == "(0, 1)"
 
 
 def test_a_send_that_nobody_can_end_is_reported() -> None:
-    def main() -> None:
-        channel = Chan[int](1)
-        channel.send(1)
-        with pytest.raises(DeadlockError, match="send to a channel"):
-            channel.send(2)
-        assert (len(channel), channel.waiting) == (1, (0, 0))
-
-    on_thread(main)
+    lines = REPORTED.replace("METHOD", "send").replace("ARGS", "(5,)").replace("CAPACITY", "1")
+    what = "1 of 1 buffered, 2 waiting to send"
+    main, other, waiting = says(lines).splitlines()
+    assert main == f"main: waiting: send to <Chan jobs: {what}>"
+    assert other.endswith(f"waiting: send to <Chan jobs: {what}>")
+    assert waiting == "(1, 0)"
 
 
 # ---- turns

@@ -26,6 +26,8 @@ class Channels(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.channels: list[Chan[int]] = []
+        self.model = Model([])
         self.value = 0
         self.running: dict[Op, Goroutine[Outcome]] = {}
 
@@ -182,8 +184,12 @@ class Channels(RuleBasedStateMachine):
     # -- what is true afterwards
 
     @invariant()
-    def those_who_wait_are_those_of_the_model(self) -> None:
+    def all_is_as_in_the_model(self) -> None:
         self.settle()
+        self.those_who_wait_are_those_of_the_model()
+        self.the_channels_are_as_in_the_model()
+
+    def those_who_wait_are_those_of_the_model(self) -> None:
         for op, goroutine in list(self.running.items()):
             assert goroutine.done == (op.outcome is not None)
             if goroutine.done:
@@ -193,10 +199,7 @@ class Channels(RuleBasedStateMachine):
                 except GoroutineCancelled:
                     assert op.outcome == "Cancelled"
 
-    @invariant()
     def the_channels_are_as_in_the_model(self) -> None:
-        if not self.value:
-            return
         for real, model in zip(self.channels, self.model.channels, strict=True):
             assert real.closed == model.closed
             assert len(real) == len(model.buffer)

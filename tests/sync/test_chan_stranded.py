@@ -5,12 +5,15 @@ import signal
 
 import pytest
 
-from netpoll import Cancelled, DeadlockError, go, lowlevel, run
+from netpoll import Cancelled, go, run
 from netpoll._runtime import lifecycle
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
 from tests.running import in_run, on_thread, parked, says
 from tests.runtime.children import everything, in_child, no_warning
+
+
+pytestmark = no_warning
 
 
 @pytest.fixture
@@ -64,14 +67,12 @@ def test_one_that_a_thread_left_behind_sends_nothing(
     assert [channel.try_recv(), channel.try_recv()] == [(0, True), (None, False)]
 
 
-pytestmark = no_warning
-
 
 @in_run
 def test_in_a_forked_child_the_others_stand_in_no_line() -> None:
     channel, other = Chan[int](), Chan[int]()
     receiver = parked(go(channel.recv))
-    selecting = parked(go(select, other.recv, (channel.send, 1)))
+    selecting = parked(go(select, other.recv, channel.recv))
 
     def child() -> object:
         waiting = channel.waiting, other.waiting
@@ -80,6 +81,7 @@ def test_in_a_forked_child_the_others_stand_in_no_line() -> None:
         return waiting, fresh.join(), everything()
 
     assert in_child(child) == "(((0, 0), (0, 0)), 5, 'all well')"
+    assert (channel.waiting, other.waiting) == ((0, 2), (0, 1))
     channel.send(1)
     other.send(2)
     assert (receiver.join(), selecting.join()) == (1, (0, 2, True))
@@ -143,12 +145,12 @@ def test_ctrl_c_ends_a_wait_and_takes_nothing_with_it() -> None:
 
 
 def test_a_run_that_ends_lets_everybody_go() -> None:
-    channel = Chan[int]()
+    channel, other = Chan[int](), Chan[int]()
     seen: list[str] = []
 
     def work() -> None:
         try:
-            select(channel.recv, (channel.send, 1))
+            select(channel.recv, (other.send, 1))
         finally:
             seen.append("ended")
 
@@ -159,18 +161,3 @@ def test_a_run_that_ends_lets_everybody_go() -> None:
     on_thread(run, main)
     assert seen == ["ended"] * 3
     assert channel.waiting == (0, 0)
-
-
-def test_waiting_for_a_channel_besides_something_else_is_no_deadlock() -> None:
-    channel = Chan[int]()
-
-    def main() -> int:
-        receiver = parked(go(channel.recv))
-        with pytest.raises(DeadlockError):
-            receiver.join()
-        parking = parked(go(lowlevel.park))
-        channel.send(1)
-        lowlevel.ready(parking)
-        return receiver.join()
-
-    assert on_thread(main) == 1

@@ -13,7 +13,7 @@ from netpoll import DeadlockError, GoroutineCancelled, go, gosched, sleep
 from netpoll.errors import ChannelClosed
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import seed, select
-from tests.running import in_run, on_thread, parked
+from tests.running import in_run, on_thread, parked, says
 
 # ---- what comes out
 
@@ -154,23 +154,48 @@ def test_without_a_case_that_can_be_chosen_it_waits_for_ever(cases: tuple[None, 
     on_thread(main)
 
 
-@pytest.mark.parametrize("capacity", [0, 1])
-def test_one_that_sends_and_receives_on_one_channel_never_meets_itself(capacity: int) -> None:
+@in_run
+def test_one_that_sends_and_receives_on_one_channel_never_meets_itself() -> None:
     """Source: go1.27 test/chan/select3.go, runtime/chan_test.go TestSelfSelect."""
+    channel = Chan[int]()
+    waiting = parked(go(select, channel.recv, (channel.send, 1)))
+    for _ in range(10):
+        gosched()
+    assert not waiting.done
+    assert channel.waiting == (1, 1)
+    waiting.cancel()
+    with pytest.raises(GoroutineCancelled):
+        waiting.join()
+    with pytest.raises(TimeoutError):
+        select((channel.send, 1), channel.recv, timeout=0.001)
+    assert select(channel.recv, (channel.send, 1), default=True) == (-1, None, False)
+    buffered = Chan[int](1)
+    assert select(buffered.recv, (buffered.send, 1)) == (1, None, True)
+    assert select(buffered.recv, (buffered.send, 1)) == (0, 1, True)
 
-    def main() -> None:
-        channel = Chan[int](capacity)
-        if capacity == 0:
-            with pytest.raises(DeadlockError):
-                select(channel.recv, (channel.send, 1))
-            with pytest.raises(TimeoutError):
-                select((channel.send, 1), channel.recv, timeout=0.001)
-            assert select(channel.recv, (channel.send, 1), default=True) == (-1, None, False)
-        else:
-            assert select(channel.recv, (channel.send, 1)) == (1, None, True)
-            assert select(channel.recv, (channel.send, 1)) == (0, 1, True)
 
-    on_thread(main)
+def test_one_that_nobody_can_end_is_reported() -> None:
+    lines = """
+        from netpoll import DeadlockError, run
+        from netpoll.sync.chan import Chan
+        from netpoll.sync.select import select
+
+        def main():
+            jobs = Chan(name="jobs")
+            for cases in [(), (None,), (None, jobs.recv, (jobs.send, 1))]:
+                try:
+                    select(*cases)
+                except DeadlockError as error:
+                    print(str(error).splitlines()[1])
+
+        run(main)
+        """
+    jobs = "<Chan jobs: unbuffered, 1 waiting to send, 1 waiting to receive>"
+    assert says(lines).splitlines() == [
+        "main: waiting: select",
+        "main: waiting: select",
+        f"main: waiting: select, first of {jobs}",
+    ]
 
 
 @pytest.mark.parametrize("capacity", [0, 10])
@@ -416,7 +441,7 @@ def test_one_that_is_cancelled_leaves_all_its_lines() -> None:
 def test_a_goroutine_says_that_it_selects() -> None:
     channel = Chan[int]()
     waiting = parked(go(select, channel.recv))
-    assert waiting.state == "waiting: select"
+    assert waiting.state.startswith("waiting: select, first of <Chan ")
     channel.send(1)
     waiting.join()
 

@@ -41,9 +41,9 @@ cdef struct Wait:
     int count
     Case cases[1]       # in truth `count`
 
-cdef Wait *begin_wait(Scheduler s, G g, int count, int64_t until) except NULL
+cdef Wait *begin_wait(G g, int count) except NULL
 cdef void end_wait(Wait *wait) noexcept
-cdef int stand(Scheduler s, G g, Wait *wait) except -1
+cdef int stand(Scheduler s, G g, Wait *wait, int64_t until) except -1
 
 
 cdef inline void join_line(Line *line, Case *case) noexcept:

@@ -4,13 +4,10 @@ from cpython.ref cimport Py_XDECREF
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from netpoll._runtime.g cimport G, G_WAITING, IN_LINE, WAKE_CANCEL, WAKE_INTERRUPT, WAKE_TIMEOUT
+from netpoll._runtime.g cimport G, IN_LINE, IN_QUEUE, WAKE_CANCEL, WAKE_INTERRUPT, WAKE_TIMEOUT
 from netpoll._runtime.raised cimport np_pass_on
-from netpoll._runtime.scheduler cimport Scheduler, park
-from netpoll._runtime.timers cimport timer_disarm
-
-ctypedef int (*park_fn)(Scheduler s, G g) noexcept
-cdef park_fn park_quietly = <park_fn><void *>park    # see raised.pxd
+from netpoll._runtime.scheduler cimport Scheduler
+from netpoll._runtime.wait cimport park_shared
 
 cdef enum:
     MAX_SPARE = 256
@@ -20,16 +17,11 @@ cdef Wait *spare = NULL
 cdef int spares = 0
 
 
-cdef Wait *begin_wait(Scheduler s, G g, int count, int64_t until) except NULL:
-    """Return a wait of so many cases, none of which stands in a line yet. `until` 0: no limit.
-
-    From now on the caller must come to `stand` without fail.
-    """
+cdef Wait *begin_wait(G g, int count) except NULL:
+    """Return a wait of so many cases, none of which stands in a line yet."""
     global spare, spares
     cdef Wait *wait
     cdef int i
-    if until:
-        s.timers.arm(&g.timer, until)
     if count == 1 and spare != NULL:
         wait = spare
         spare = <Wait *>wait.g
@@ -37,7 +29,6 @@ cdef Wait *begin_wait(Scheduler s, G g, int count, int64_t until) except NULL:
     else:
         wait = <Wait *>malloc(sizeof(Wait) + max(0, count - 1) * sizeof(Case))
         if wait == NULL:
-            timer_disarm(&g.timer)
             raise MemoryError("no memory to wait")
     wait.g = <void *>g
     wait.served = NULL
@@ -66,18 +57,16 @@ cdef void strand(void *inside, int mode) noexcept:
     give_up(<Wait *>inside)
 
 
-cdef int stand(Scheduler s, G g, Wait *wait) except -1:
+cdef int stand(Scheduler s, G g, Wait *wait, int64_t until) except -1:
     """Park until a case is served (1: the caller reads the wait and ends it) or the time is up (0: it is ended).
 
     Raises what is pending if nothing was served; the wait is ended then. No `try`; see raised.pxd.
     """
     cdef int outcome
     cdef PyObject *unheard
-    g.on_strand, g.inside, g.inside_mode = strand, <void *>wait, IN_LINE
-    g.state = G_WAITING
-    outcome = park_quietly(s, g)
+    g.on_strand, g.inside, g.inside_mode = strand, <void *>wait, IN_LINE | IN_QUEUE
+    outcome = park_shared(s, g, until)
     g.on_strand = NULL
-    timer_disarm(&g.timer)
     if wait.served != NULL and outcome == 0:
         if wait.ok or (g.wake != WAKE_CANCEL and g.wake != WAKE_INTERRUPT):
             return 1

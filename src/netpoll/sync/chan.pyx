@@ -183,11 +183,11 @@ cdef int send_waiting(Chan chan, PyObject *value, int64_t until) except -1:
     if outcome != MUST_WAIT:
         spend(s)
         return outcome
-    wait = begin_wait(s, g, 1, until)
+    wait = begin_wait(g, 1)
     wait.cases[0].value = value
     join_line(&chan.senders, &wait.cases[0])
-    g.reason = "send to a channel"
-    if not stand(s, g, wait):
+    g.reason, g.waits_on = "send to", <void *>chan
+    if not stand(s, g, wait, until):
         return TIME_IS_UP
     outcome = DONE if wait.ok else CLOSED
     end_wait(wait)
@@ -204,10 +204,10 @@ cdef int receive_waiting(Chan chan, PyObject **value, int64_t until) except -1:
     outcome = take(chan, value)
     if outcome != MUST_WAIT:
         return outcome
-    wait = begin_wait(s, g, 1, until)
+    wait = begin_wait(g, 1)
     join_line(&chan.receivers, &wait.cases[0])
-    g.reason = "receive from a channel"
-    if not stand(s, g, wait):
+    g.reason, g.waits_on = "receive from", <void *>chan
+    if not stand(s, g, wait, until):
         return TIME_IS_UP
     outcome = DONE if wait.ok else CLOSED
     value[0] = wait.value

@@ -128,16 +128,18 @@ cdef object wait_for_one(tuple cases, int64_t until):
     chosen = choose(cases)      # others may have run since the first look
     if chosen >= 0:
         return carry_out(cases, chosen)
-    wait = begin_wait(s, g, <int>PyTuple_GET_SIZE(cases), until)
-    stand_in_lines(cases, wait)
-    g.reason = "select"
-    if not stand(s, g, wait):
+    wait = begin_wait(g, <int>PyTuple_GET_SIZE(cases))
+    g.waits_on = stand_in_lines(cases, wait)
+    g.reason = "select" if g.waits_on == NULL else "select, first of"
+    if not stand(s, g, wait, until):
         return None
     return outcome_of(cases, wait)
 
 
-cdef int stand_in_lines(tuple cases, Wait *wait) except -1:
+cdef void *stand_in_lines(tuple cases, Wait *wait) except? NULL:
+    """Return the first channel, NULL if there is none."""
     cdef Choice choice
+    cdef void *first = NULL
     cdef Case *case
     cdef Chan chan
     cdef Py_ssize_t i
@@ -149,7 +151,9 @@ cdef int stand_in_lines(tuple cases, Wait *wait) except -1:
         case.value = choice.value
         chan = <Chan>choice.chan
         join_line(&chan.receivers if choice.value == NULL else &chan.senders, case)
-    return 0
+        if first == NULL:
+            first = <void *>chan
+    return first
 
 
 cdef object outcome_of(tuple cases, Wait *wait):

@@ -1,0 +1,407 @@
+"""after and tick: the time, once or again and again, through a channel."""
+
+import gc
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netpoll import blocking, go, gosched, run, sleep
+from netpoll.errors import ChannelClosed
+from netpoll.sync.after import TimerChan, after, tick
+from netpoll.sync.chan import Chan
+from netpoll.sync.select import select
+from tests.running import Outcome, in_run, on_thread, parked, says
+
+PERIOD = 0.005
+
+
+def busy_until(moment: float) -> None:
+    """Use up time without parking."""
+    while time.monotonic() < moment:
+        pass
+
+
+# ---- after
+
+
+@in_run
+def test_the_time_comes_once_and_never_early() -> None:
+    """Source: go1.27 time/sleep_test.go TestAfter."""
+    for seconds in (0, 0.0001, 0.001, 0.003):
+        begin = time.monotonic()
+        channel = after(seconds)
+        sent = channel.recv()
+        assert begin + seconds <= sent <= time.monotonic()
+        with pytest.raises(TimeoutError):
+            channel.recv(0.001)
+
+
+@in_run
+def test_a_time_in_the_past_comes_at_once() -> None:
+    assert after(-5).try_recv()[1]
+    assert after(0).try_recv()[1]
+
+
+@in_run
+def test_several_come_in_the_order_of_their_times() -> None:
+    """Source: go1.27 time/sleep_test.go TestAfterQueuing."""
+    seen: list[int] = []
+
+    def wait(number: int) -> None:
+        after(number * PERIOD).recv()
+        seen.append(number)
+
+    order = [3, 1, 5, 0, 2, 4]
+    for goroutine in [go(wait, number) for number in order]:
+        goroutine.join()
+    assert seen == sorted(order)
+
+
+@in_run
+def test_a_select_with_a_limit_of_its_own_reads_as_in_go() -> None:
+    work = Chan[int]()
+    match select(work.recv, after(0.002).recv):
+        case 0, _, _:
+            pytest.fail("nobody works")
+        case 1, now, True:
+            assert isinstance(now, float)
+
+
+@in_run
+def test_what_is_due_is_there_although_the_thread_was_busy() -> None:
+    channel = after(0.001)
+    assert channel.try_recv() == (None, False)
+    assert len(channel) == 0
+    busy_until(time.monotonic() + 0.002)
+    assert len(channel) == 1
+    assert select(channel, default=True)[0] == 0
+    channel = after(0.001)
+    busy_until(time.monotonic() + 0.002)
+    assert channel.try_recv()[1]
+
+
+@in_run
+def test_a_hundred_thousand_of_no_time_all_come() -> None:
+    """Source: go1.27 time/sleep_test.go TestZeroTimer."""
+    for _ in range(1000):
+        channels = [after(0) for _ in range(100)]
+        for channel in channels:
+            channel.recv()
+
+
+@pytest.mark.parametrize("way", [lambda channel: channel.recv(), lambda channel: select(channel)])
+@in_run
+def test_many_of_no_time_wake_those_who_wait(way: Callable[[TimerChan], object]) -> None:
+    for _ in range(2000):
+        channel = after(0.00001)
+        way(channel)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), "1", None])
+def test_what_is_no_time_is_refused(wrong: float) -> None:
+    for make in (after, tick):
+        with pytest.raises((ValueError, TypeError)):
+            make(wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, -math.inf])
+def test_what_is_no_period_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="period"):
+        tick(wrong)
+
+
+@in_run
+def test_for_ever_is_a_time_too() -> None:
+    for channel in (after(math.inf), after(1e300), tick(math.inf), tick(1e300)):
+        with pytest.raises(TimeoutError):
+            channel.recv(0.001)
+
+
+def test_a_timer_channel_is_made_by_the_functions() -> None:
+    with pytest.raises(TypeError, match=r"after\(\) or tick\(\)"):
+        TimerChan()
+    assert TimerChan.__new__(TimerChan).stop() is False
+
+
+# ---- tick
+
+
+@in_run
+def test_ticks_come_at_the_multiples_of_the_period() -> None:
+    """Source: go1.27 time/tick_test.go TestTicker, time/sleep_test.go TestAfterTick."""
+    begin = time.monotonic()
+    ticker = tick(PERIOD)
+    moments = [ticker.recv() - begin for _ in range(10)]
+    ticker.stop()
+    assert moments == sorted(moments)
+    assert all(moment >= (i + 1) * PERIOD for i, moment in enumerate(moments))
+    assert moments[-1] < 10 * PERIOD * 1.3 + 0.1
+
+
+@in_run
+def test_the_rate_is_kept_when_a_tick_is_late() -> None:
+    begin = time.monotonic()
+    ticker = tick(PERIOD)
+    first = ticker.recv()
+    busy_until(first + 0.5 * PERIOD)
+    late = [ticker.recv() - begin for _ in range(3)]
+    # Each comes as soon after its own multiple as the thread can, not a period after the last one.
+    assert all((moment / PERIOD) % 1 < 0.5 for moment in late) or late[-1] > 20 * PERIOD
+
+
+@in_run
+def test_a_slow_receiver_gets_one_tick_for_all_that_it_missed() -> None:
+    ticker = tick(PERIOD)
+    sleep(5.5 * PERIOD)
+    assert len(ticker) == 1
+    assert ticker.try_recv()[1]
+    assert not ticker.try_recv()[1]
+    assert ticker.recv()
+    ticker.stop()
+
+
+@in_run
+def test_a_ticker_that_nobody_looked_at_for_long_is_on_time_again() -> None:
+    begin = time.monotonic()
+    ticker = tick(PERIOD)
+    busy_until(begin + 3.5 * PERIOD)  # no timer fires
+    assert ticker.try_recv()[1]
+    assert not ticker.try_recv()[1]
+    moment = ticker.recv() - begin
+    assert moment >= 4 * PERIOD
+    ticker.stop()
+
+
+@in_run
+def test_a_loop_over_a_ticker() -> None:
+    ticker = tick(0.001)
+    seen = 0
+    for _ in ticker:
+        seen += 1
+        if seen == 5:
+            ticker.stop()
+            break
+    assert ticker.try_recv() == (None, False)
+
+
+@in_run
+def test_a_ticker_that_is_closed_ends_its_loop() -> None:
+    ticker = tick(0.001)
+    go(lambda: (sleep(0.004), ticker.close()))
+    assert 1 <= len(list(ticker)) <= 4
+    with pytest.raises(ChannelClosed):
+        ticker.recv()
+
+
+@in_run
+def test_the_shortest_period_starves_nobody() -> None:
+    """Source: go1.27 time/tick_test.go TestTickerStress in spirit: timers that are always due."""
+    tickers = [tick(1e-9) for _ in range(10)]
+    loops = [go(lambda ticker=ticker: sum(1 for _ in ticker)) for ticker in tickers]
+    turns = 0
+    begin = time.monotonic()
+    while time.monotonic() < begin + 0.02:
+        gosched()
+        turns += 1
+    sleep(0.001)
+    for ticker in tickers:
+        ticker.close()
+    assert turns > 10
+    assert all(loop.join() > 10 for loop in loops)
+
+
+# ---- stop and reset
+
+
+@in_run
+def test_stop_says_whether_something_was_to_come() -> None:
+    """Source: go1.27 time/sleep_test.go TestStopResult, testStopResetResult."""
+    channel = after(1000)
+    assert channel.stop()
+    assert not channel.stop()
+    channel = after(0.001)
+    channel.recv()
+    assert not channel.stop()
+    channel = after(0)
+    busy_until(time.monotonic() + 0.001)
+    assert channel.stop()  # it had come, and nobody had received it
+    assert not channel.stop()
+
+
+@pytest.mark.parametrize("looked", [True, False])
+@in_run
+def test_nothing_stale_comes_after_a_stop(looked: bool) -> None:
+    channel = after(0.0005)
+    ticker = tick(0.0005)
+    sleep(0.002) if looked else busy_until(time.monotonic() + 0.002)
+    channel.stop()
+    ticker.stop()
+    with pytest.raises(TimeoutError):
+        select(channel, ticker, timeout=0.002)
+
+
+@in_run
+def test_reset_begins_anew() -> None:
+    """Source: go1.27 time/sleep_test.go TestReset."""
+    begin = time.monotonic()
+    channel = after(0.001)
+    assert channel.reset(0.01) is True
+    assert channel.recv() >= begin + 0.01
+    assert channel.reset(0) is False
+    assert channel.recv()
+    channel = after(1000)
+    assert channel.reset(0.001)
+    channel.recv()
+    channel = after(0)
+    busy_until(time.monotonic() + 0.0001)
+    begin = time.monotonic()
+    assert channel.reset(0.002)
+    assert channel.recv() >= begin + 0.002
+
+
+@in_run
+def test_a_ticker_keeps_its_new_rate_after_a_reset() -> None:
+    """Source: go1.27 time/tick_test.go TestTicker."""
+    ticker = tick(1000)
+    begin = time.monotonic()
+    ticker.reset(PERIOD)
+    moments = [ticker.recv() - begin for _ in range(5)]
+    assert all(moment >= (i + 1) * PERIOD for i, moment in enumerate(moments))
+    assert moments[-1] < 5 * PERIOD * 1.3 + 0.1
+    with pytest.raises(ValueError, match="period"):
+        ticker.reset(0)
+    assert ticker.recv()
+
+
+@in_run
+def test_a_thread_that_sleeps_hears_of_a_reset_on_another_one() -> None:
+    channel = after(1000)
+    receiver = parked(go(channel.recv))
+    threading.Timer(0.005, channel.reset, [0.001]).start()
+    begin = time.monotonic()
+    receiver.join()
+    assert time.monotonic() - begin < 5
+
+
+@in_run
+def test_another_thread_may_receive_stop_and_drop_it() -> None:
+    channel = after(0.002)
+    thread = Outcome(channel.recv)
+    thread.start()
+    assert blocking(thread.result) > 0
+    ticker = tick(0.0005)
+    thread = Outcome(lambda: [ticker.recv() for _ in range(5)] and ticker.stop())
+    thread.start()
+    blocking(thread.result)
+    with pytest.raises(TimeoutError):
+        ticker.recv(0.002)
+
+    def drop(channels: list[TimerChan]) -> None:
+        channels.clear()
+
+    blocking(drop, [after(0.001) for _ in range(100)])
+    sleep(0.002)
+
+
+# ---- what it keeps, and what it keeps going
+
+
+@in_run
+def test_a_timer_goes_with_its_channel() -> None:
+    for _ in range(3):
+        channels = [after(0.002) for _ in range(100)] + [tick(0.001) for _ in range(100)]
+        sleep(0.001)
+        del channels
+    gc.collect()
+    sleep(0.004)
+
+
+@pytest.mark.parametrize("make", [after, tick])
+def test_a_pending_timer_is_no_deadlock(make: Callable[[float], TimerChan]) -> None:
+    def main() -> float:
+        return go(make(0.005).recv).join()
+
+    assert on_thread(main) > 0
+
+
+def test_a_timer_that_was_stopped_or_dropped_is_a_deadlock() -> None:
+    lines = """
+        from netpoll import DeadlockError, run
+        from netpoll.sync.after import after, tick
+
+        def main():
+            for make in (after, tick):
+                channel = make(1000)
+                make(1000)
+                channel.stop()
+                try:
+                    channel.recv()
+                except DeadlockError:
+                    print("told")
+
+        run(main)
+        """
+    assert says(lines) == "told\ntold\n"
+
+
+def test_a_timer_ends_with_its_run() -> None:
+    channels: list[TimerChan] = []
+
+    def main() -> None:
+        channels.extend([after(0.001), tick(0.001)])
+
+    for _ in range(3):
+        run(main)
+    busy_until(time.monotonic() + 0.002)
+    assert all(channel.try_recv()[1] for channel in channels)  # what is due comes all the same
+    for channel in channels:
+        channel.stop()
+        channel.reset(1000)
+    channels.clear()
+
+
+@in_run
+def test_a_signal_does_not_disturb_a_ticker() -> None:
+    seen = 0
+
+    def handler(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        ticker = tick(0.001)
+        for _ in range(20):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            ticker.recv()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == 20
+
+
+@in_run
+def test_many_tickers_under_load_all_tick() -> None:
+    """Source: go1.27 time/tick_test.go TestTickerStress."""
+    stop = False
+    garbage: list[object] = []
+
+    def churn() -> None:
+        while not stop:
+            garbage[:] = [[] for _ in range(100)]
+            gosched()
+
+    churning = go(churn)
+
+    def count(period: float) -> int:
+        ticker = tick(period)
+        return sum(1 for _, _ in zip(range(20), ticker, strict=False))
+
+    counting = [go(count, 0.0005 * (1 + i % 5)) for i in range(50)]
+    assert [goroutine.join() for goroutine in counting] == [20] * 50
+    stop = True
+    churning.join()
