@@ -3,6 +3,9 @@ from typing import Self, final
 
 from typing_extensions import TypeVarTuple
 
+from netpoll._runtime.goroutine import Goroutine
+from netpoll._runtime.scheduler import Scheduler
+
 _Ts = TypeVarTuple("_Ts")
 
 @final
@@ -16,3 +19,5 @@ class Alarm:
     def __new__(cls, seconds: float, fn: Callable[[*_Ts], object], *args: *_Ts) -> Self: ...
     def stop(self) -> bool:
         """Let it not begin; return False if it has begun, or was stopped before."""
+
+def pending(scheduler: Scheduler) -> list[Goroutine]: ...

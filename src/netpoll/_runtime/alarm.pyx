@@ -64,3 +64,9 @@ cdef class Alarm:
         self.g = None
         self.scheduler.alarms.discard(self)
         return was_set
+
+
+def pending(Scheduler scheduler not None):
+    """Return the goroutines that the alarms of a thread would begin."""
+    cdef Alarm alarm
+    return [alarm.g for alarm in list(scheduler.alarms)]

@@ -163,10 +163,12 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
     g.reason = "join"
     cdef Waiter *waiter = enqueue(&target.joiners, <void *>g)
     s.outside += elsewhere
+    s.calls += elsewhere
     try:
         return wait_queue(s, waiter, g, until)
     finally:
         s.outside -= elsewhere
+        s.calls -= elsewhere
 
 
 # ---- making one ------------------------------------------------------------------------------

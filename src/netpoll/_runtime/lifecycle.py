@@ -123,6 +123,9 @@ class _ThreadEnd:
             _not_forked.append(self.scheduler)
 
 
+on_attach: list[Callable[[Scheduler], None]] = []
+"""Called with each new scheduler, on its thread: for what a test has set for its thread."""
+
 _thread = threading.local()
 _not_forked: list[Scheduler] = []
 
@@ -132,6 +135,8 @@ def attached(scheduler: Scheduler) -> None:
     _thread.end = _ThreadEnd(scheduler)
     deadlock.attached(scheduler)
     _take_interrupts()
+    for fn in on_attach:
+        fn(scheduler)
 
 
 # ---- Ctrl-C ----------------------------------------------------------------------------------

@@ -10,14 +10,9 @@ Source: java.util.concurrent.locks.LockSupport; go1.27 runtime/lock_futex.go not
 from libc.stdint cimport int64_t, uint8_t
 
 from netpoll._runtime.clock cimport moment
-from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, WAKE_TIMEOUT
+from netpoll._runtime.g cimport BY_CALL, BY_READY, G, G_DEAD, G_WAITING, WAKE_TIMEOUT
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, park as park_current, ready as make_ready
 from netpoll._runtime.timers cimport timer_disarm
-
-cdef enum Permit:
-    # Kept apart: a call on a thread takes no wake-up that was meant for park().
-    BY_READY = 1
-    BY_CALL = 2
 
 
 cdef bint park_for(uint8_t permit, object timeout) except -1:
@@ -38,10 +33,12 @@ cdef bint park_for(uint8_t permit, object timeout) except -1:
     if until:
         s.timers.arm(&g.timer, until)
     s.outside += 1
+    s.calls += permit == BY_CALL
     try:
         park_current(s, g)
     finally:
         s.outside -= 1
+        s.calls -= permit == BY_CALL
         g.parked_for = 0
         timer_disarm(&g.timer)
     if g.permits & permit:

@@ -23,9 +23,10 @@ cdef class Scheduler:
     cdef uint64_t polled        # the tick of the last poll
     cdef TimerHeap timers
     cdef Poller poller
-    cdef int64_t net_waiters    # parked on a PollDesc
-    cdef int64_t outside        # parked on something that another thread will end
-    cdef int64_t shared         # parked on something that another thread may end: a lock, a channel
+    cdef readonly int64_t net_waiters    # parked on a PollDesc
+    cdef readonly int64_t outside        # parked on something that another thread will end
+    cdef readonly int64_t calls      # of these: on a call on a thread, or on the end of another's goroutine
+    cdef readonly int64_t shared         # parked on something that another thread may end: a lock, a channel
     cdef int64_t patience       # for how long it waits before it asks again whether one still can; see deadlock.py
     cdef bint waits_in_vain     # only another thread can end its wait
     cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
@@ -47,6 +48,7 @@ cdef class Scheduler:
     cdef list unjoined          # weak references to failed goroutines that somebody may still join
     cdef set alarms             # those that are set, which keeps them alive
     cdef uint64_t shuffle       # state of the random numbers by which a test has the order mixed; 0: first in first out
+    cdef int64_t idle_grace     # for how many ns the poller is asked before that
     cdef object on_idle         # called in the place of a wait; see set_on_idle
     cdef object __weakref__
 
@@ -59,6 +61,8 @@ cdef class Scheduler:
     cdef int poll(self, int64_t delay) noexcept
     cdef int block(self) noexcept
     cdef bint idled(self, int64_t delay) except -1
+    cdef bint has_work(self) noexcept
+    cdef bint polls_descriptors(self) noexcept
     cdef int64_t hope(self) except -2
     cdef void poll_failed(self) noexcept
     cdef void lose_poller(self)

@@ -50,7 +50,7 @@ from netpoll._runtime.greenlet cimport (
     PyGreenlet_Import,
     PyGreenlet_Switch,
 )
-from netpoll._runtime.netpoll cimport Poller
+from netpoll._runtime.netpoll cimport Poller, PollDesc
 from netpoll._runtime.signals cimport FRESH, SignalGate
 from netpoll._runtime.timers cimport TimerHeap
 from netpoll._runtime.waitq cimport WaitQ, dequeue
@@ -303,7 +303,25 @@ cdef class Scheduler:
 
     cdef bint idled(self, int64_t delay) except -1:
         """Let a test's clock or the like do something in the place of a wait; tell whether to look for work anew."""
-        return self.on_idle(None if delay < 0 else delay) or self.runq.head != NULL or self.runnext != NULL
+        if self.idle_grace and self.polls_descriptors():
+            self.block_in_poll(self.idle_grace)
+            if self.has_work():
+                return True
+        return self.on_idle(None if delay < 0 else delay) or self.has_work()
+
+    cdef bint has_work(self) noexcept:
+        return self.runq.head != NULL or self.runnext != NULL or self.inbound.head != NULL
+
+    cdef bint polls_descriptors(self) noexcept:
+        """Whether the kernel may have something for those who are parked; its word for signals does not count."""
+        cdef PollDesc *pd
+        if not self.net_waiters:
+            return False
+        for fd in range(self.poller.nowners):
+            pd = self.poller.owners[fd]
+            if pd != NULL and (self.gate is None or pd != self.gate.pd):
+                return True
+        return False
 
     cdef int64_t hope(self) except -2:
         """Return for how many ns to wait for what may come: < 0 for as long as it takes, 0 if nothing can."""
@@ -500,13 +518,23 @@ cdef class Scheduler:
         """Have those that can run do so in an order that depends on `seed` alone; 0: in their own again."""
         self.shuffle = seed
 
-    def set_on_idle(self, fn):
-        """Have `fn(ns)` called when everybody is parked, where the thread would wait for that long (None: for ever).
+    def set_on_idle(self, fn, int64_t grace=0):
+        """Have `fn(ns)` called whenever everybody is parked, where the thread would wait for that long (None: for ever).
 
         It runs inside the scheduler and must not park. Where it returns something true, or has made a goroutine
-        runnable, work is looked for anew instead of waiting. None: nothing is called any more.
+        runnable, work is looked for anew instead of waiting; what it raises goes to main. While somebody waits for a
+        descriptor, `grace` ns pass before, and nothing has come in them. None: nothing is called any more.
         """
         self.on_idle = fn
+        self.idle_grace = grace
+
+    def open_descriptors(self):
+        """Open those that this thread needs to wait, which it otherwise does when it first has to."""
+        self.open_gate()
+
+    def armed_timers(self):
+        """Return how many timers are set."""
+        return self.timers.armed()
 
     cdef void *pop_any(self) noexcept:
         """Take any of those that can run, by chance."""

@@ -50,6 +50,7 @@ cdef class TimerHeap:
     cdef int arm(self, Timer *timer, int64_t when) except -1
     cdef void remove(self, Timer *timer) noexcept
     cdef int64_t next_when(self) noexcept
+    cdef int armed(self) noexcept
     cdef int run_due(self, int64_t now, GList *ready) noexcept
     cdef int grow(self) except -1
     cdef void settle_top(self) noexcept

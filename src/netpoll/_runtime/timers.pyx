@@ -42,6 +42,14 @@ cdef class TimerHeap:
         self.settle_top()
         return self.heap[0].when if self.count else NEVER
 
+    cdef int armed(self) noexcept:
+        """Tell how many are armed."""
+        cdef int32_t index
+        cdef int number = 0
+        for index in range(self.count):
+            number += self.heap[index].when != NO_TIME
+        return number
+
     cdef int run_due(self, int64_t now, GList *ready) noexcept:
         """Fire what is due at `now`; return how many fired."""
         cdef Timer *timer
