@@ -1,0 +1,103 @@
+"""The module `time` as a thread with a virtual clock sees it.
+
+Within the block each of the functions below is replaced: in the module `time`, and wherever a module has it under a
+name of its own (`from time import monotonic`). Python's own modules are left out, whose waits are real, and those of
+test frameworks, which measure what a test takes. What stands in their place answers on other threads as the real one
+does, and so it does no harm where it outlives the block, in a module that was imported meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from netpoll._runtime.clock import monotonic_ns
+
+SECOND = 1_000_000_000
+LEFT_OUT = sys.stdlib_module_names | {"_pytest", "hypothesis", "pluggy", "pytest", "xdist"}
+
+
+class _Virtual(threading.local):
+    """How much each clock of a thread is ahead of the runtime's, in ns; empty where the time is real."""
+
+    def __init__(self) -> None:
+        self.ahead: dict[str, int] = {}
+
+
+_here = _Virtual()
+
+
+class Function:
+    """What takes the place of one of the functions. Not a function of Python's, which a class makes a method of."""
+
+    def __init__(self, clock: str, suffix: str = "") -> None:
+        self.__name__ = self.__qualname__ = clock + suffix
+        self.real = getattr(time, self.__name__)
+        self._clock = clock
+        self._whole = suffix == "_ns"
+
+    def __call__(self) -> float:
+        ahead = _here.ahead.get(self._clock)
+        if ahead is None:
+            now: float = self.real()
+            return now
+        ns = monotonic_ns() + ahead
+        return ns if self._whole else ns / 1e9
+
+
+CLOCKS = ("monotonic", "perf_counter", "time")
+FUNCTIONS = [Function(clock, suffix) for clock in CLOCKS for suffix in ("", "_ns")]
+
+_BY_ID = {id(function.real): function for function in FUNCTIONS}
+_lock = threading.Lock()
+_blocks = 0
+_replaced: list[tuple[dict[str, object], str, Function]] = []
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Have the functions of `time` follow this thread's clock of the runtime, from where they are, for a block."""
+    now = monotonic_ns()
+    ahead = {"monotonic": 0}
+    for clock in CLOCKS[1:]:
+        real = next(each.real for each in FUNCTIONS if each.__name__ == f"{clock}_ns")
+        # A whole second, as the virtual time begins with one.
+        ahead[clock] = -(-real() // SECOND) * SECOND - now
+    _here.ahead = ahead
+    _replace()
+    try:
+        yield
+    finally:
+        _here.ahead = {}
+        _put_back()
+
+
+def _replace() -> None:
+    global _blocks  # noqa: PLW0603 - the module `time` is one for all threads
+    with _lock:
+        _blocks += 1
+        for module in list(sys.modules.values()):
+            names: dict[str, object] = getattr(module, "__dict__", {})
+            name = str(names.get("__name__")).partition(".")[0]
+            if name in LEFT_OUT and names is not vars(time):
+                continue
+            for key, value in list(names.items()):
+                function = _BY_ID.get(id(value))
+                if function is not None:
+                    names[key] = function
+                    _replaced.append((names, key, function))
+
+
+def _put_back() -> None:
+    global _blocks  # noqa: PLW0603
+    with _lock:
+        _blocks -= 1
+        if _blocks:
+            return
+        while _replaced:
+            names, key, function = _replaced.pop()
+            if names.get(key) is function:
+                names[key] = function.real

@@ -1,0 +1,265 @@
+"""The plugin for pytest, in a pytest of its own."""
+
+from importlib.metadata import entry_points
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PLUGIN = "netpoll.testing.pytest_plugin"
+
+
+def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
+    """Run a file of tests, which must come out with these counts; return what pytest has printed."""
+    pytester.makepyfile(source)
+    installed = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
+    options = [] if installed else ["-p", PLUGIN]
+    result = pytester.runpytest_subprocess(
+        *options, "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:timeout"
+    )
+    result.assert_outcomes(**counts)
+    return result.stdout.str() + result.stderr.str()
+
+
+def test_a_test_that_is_marked_is_main_of_a_run(pytester: pytest.Pytester) -> None:
+    outcome(
+        pytester,
+        """
+        import unittest
+        import pytest
+        from netpoll import current, go, run, sleep
+
+        @pytest.fixture
+        def number():
+            return 17
+
+        @pytest.mark.netpoll
+        def test_in_a_run(number, tmp_path):
+            with pytest.raises(RuntimeError, match="already running"):
+                run(int)
+            assert current().name == "main"
+            assert go(lambda: number).join() == 17
+
+        @pytest.mark.netpoll
+        @pytest.mark.parametrize("seconds", [0.001, 0.002])
+        def test_with_parameters(seconds):
+            sleep(seconds)
+
+        @pytest.mark.netpoll
+        class TestClass:
+            def test_method(self, number):
+                assert (self.__class__.__name__, number) == ("TestClass", 17)
+                with pytest.raises(RuntimeError, match="already running"):
+                    run(int)
+
+        class TestUnit(unittest.TestCase):
+            @pytest.mark.netpoll
+            def test_method(self):
+                with self.assertRaises(RuntimeError):
+                    run(int)
+
+        def test_without_the_mark():
+            assert run(int) == 0
+        """,
+        passed=6,
+    )
+
+
+def test_what_a_goroutine_raises_fails_the_test(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import go, gosched
+
+        def fail():
+            raise LookupError("nobody looks")
+
+        @pytest.mark.netpoll
+        def test_it():
+            go(fail)
+            gosched()
+
+        @pytest.mark.netpoll
+        def test_main_fails():
+            assert 1 == 2
+        """,
+        failed=2,
+    )
+    assert "LookupError: nobody looks" in printed
+    assert "which nobody joined" in printed
+    assert "assert 1 == 2" in printed
+
+
+def test_a_test_has_to_end_in_its_time(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import go, lowlevel, sleep
+
+        def helper():
+            lowlevel.park()
+
+        @pytest.mark.netpoll(timeout=0.05)
+        def test_real():
+            go(helper)
+            sleep(3600)
+
+        @pytest.mark.netpoll(timeout=7200)
+        def test_virtual(virtual_clock):
+            sleep(7199)
+            assert virtual_clock.elapsed == 7199
+
+        @pytest.mark.netpoll(timeout=7200)
+        def test_virtual_too_long(virtual_clock):
+            while True:
+                sleep(1)
+        """,
+        passed=1,
+        failed=2,
+    )
+    assert printed.count("ScopeTimeout") >= 2
+    assert "when the test's time was over:" in printed
+    assert "helper-" in printed
+
+
+def test_orders_are_those_of_seeds(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import go
+
+        def order():
+            seen = []
+            for each in [go(seen.append, i) for i in range(8)]:
+                each.join()
+            return seen
+
+        orders = []
+
+        @pytest.mark.netpoll(shuffle=17)
+        def test_one():
+            orders.append(order())
+
+        @pytest.mark.netpoll(shuffle=17)
+        def test_the_same():
+            assert orders == [order()]
+            assert orders[0] != list(range(8))
+
+        runs = []
+
+        @pytest.mark.netpoll(seeds=50)
+        def test_many():
+            runs.append(tuple(order()))
+
+        def test_that_they_were():
+            assert len(runs) == 50
+            assert len(set(runs)) > 40
+
+        @pytest.mark.netpoll(seeds=1000)
+        def test_that_fails():
+            assert order()[0] != 3
+        """,
+        passed=4,
+        failed=1,
+    )
+    assert "in the order of seed " in printed
+
+
+def test_fixtures_find_what_is_left_behind(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import os
+        import pytest
+        from netpoll import go, gosched, lowlevel, net
+
+        @pytest.mark.netpoll
+        def test_nothing(no_leaks):
+            go(gosched).join()
+            net.listen("tcp", "127.0.0.1:0").close()
+
+        @pytest.mark.netpoll
+        def test_a_goroutine(no_leaks):
+            go(lowlevel.park)
+
+        @pytest.mark.netpoll
+        def test_unasked():
+            go(lowlevel.park)
+
+        def test_a_descriptor(no_leaks):
+            os.open("/dev/null", os.O_RDONLY)
+        """,
+        passed=3,
+        failed=1,
+        errors=1,
+    )
+    assert "waiting: park" in printed
+    assert "/dev/null" in printed
+
+
+def test_a_fixtures_goroutines_go_on_in_the_run(pytester: pytest.Pytester) -> None:
+    outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import go, net
+
+        @pytest.fixture
+        def server():
+            with net.listen("tcp", "127.0.0.1:0") as listener:
+                def serve():
+                    for conn in listener:
+                        with conn:
+                            conn.write(b"hello")
+                go(serve)
+                yield listener.local_addr
+
+        @pytest.mark.netpoll(timeout=20)
+        def test_it(server):
+            with net.dial("tcp", server) as conn:
+                assert conn.read(10) == b"hello"
+        """,
+        passed=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("mark", "complaint"),
+    [
+        ("(5)", "positional"),
+        ("(seconds=5)", "seconds"),
+        ("(shuffle=1, seeds=2)", "either shuffle"),
+    ],
+)
+def test_a_mark_that_makes_no_sense_fails_the_test(
+    pytester: pytest.Pytester, mark: str, complaint: str
+) -> None:
+    printed = outcome(
+        pytester, f"import pytest\n@pytest.mark.netpoll{mark}\ndef test_it(): pass", failed=1
+    )
+    assert complaint in printed
+
+
+def test_an_async_test_fails(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        "import pytest\n@pytest.mark.netpoll\nasync def test_it(): pass",
+        failed=1,
+    )
+    assert "plain function" in printed
+
+
+def test_the_mark_is_explained(pytester: pytest.Pytester) -> None:
+    installed = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
+    result = pytester.runpytest_subprocess(*([] if installed else ["-p", PLUGIN]), "--markers")
+    assert "@pytest.mark.netpoll(*, timeout=None, shuffle=None, seeds=None)" in result.stdout.str()
+
+
+def test_the_kit_itself_does_without_pytest(pytester: pytest.Pytester) -> None:
+    result = pytester.runpython_c(
+        "import sys, netpoll.testing; assert not {'pytest', '_pytest'} & set(sys.modules)"
+    )
+    assert result.ret == 0
