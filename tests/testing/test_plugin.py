@@ -10,7 +10,8 @@ PLUGIN = "netpoll.testing.pytest_plugin"
 
 
 def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
-    """Run a file of tests, which must come out with these counts; return what pytest has printed."""
+    """Run a file of tests, which must come out with these counts; return what pytest has
+    printed."""
     pytester.makepyfile(source)
     installed = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
     options = [] if installed else ["-p", PLUGIN]

@@ -1,6 +1,5 @@
 """shuffled and each_seed: a seed determines the order, and there are seeds for all of them."""
 
-from collections.abc import Callable
 from itertools import permutations
 
 import pytest
@@ -256,6 +255,5 @@ def test_it_is_not_for_within_a_run() -> None:
 
 def test_a_thousand_seeds_take_a_moment() -> None:
     seen: list[int] = []
-    fn: Callable[[], None] = lambda: seen.append(1)
-    each_seed(fn)
+    each_seed(lambda: seen.append(1))
     assert len(seen) == 1000

@@ -1,4 +1,5 @@
-"""The virtual clock and connections: deadlines follow it, and no jump overtakes what is on its way."""
+"""The virtual clock and connections: deadlines follow it, and no jump overtakes what is on its
+way."""
 
 import socket
 import time

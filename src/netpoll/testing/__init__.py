@@ -8,10 +8,10 @@
             run(sleep, 3600)
             assert clock.elapsed == 3600
 
-Time: virtual_clock, in which it passes only when everybody is parked, and then at once.
-Order: wait_all_parked; shuffled and each_seed, by which goroutines run in an order that a number determines.
-Leaks: no_leaks.
-For pytest: the mark `netpoll` and the fixtures `virtual_clock` and `no_leaks`, in netpoll.testing.pytest_plugin.
+Time: virtual_clock, in which it passes only when everybody is parked, and then at once. Order:
+wait_all_parked; shuffled and each_seed, by which goroutines run in an order that a number
+determines. Leaks: no_leaks. For pytest: the mark `netpoll` and the fixtures `virtual_clock` and
+`no_leaks`, in netpoll.testing.pytest_plugin.
 
 Nothing here needs pytest but that last module.
 """

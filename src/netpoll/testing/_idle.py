@@ -2,10 +2,11 @@
 
     somebody waits in         then
     wait_all_parked           all who do go on; time stands still
-    VirtualClock.advance      the clock goes on to the next timer, or to where it was to go and its caller goes on
+    VirtualClock.advance      the clock goes to the next timer; the caller goes on at its end
     nothing of these          the clock, if there is one and it may, jumps to the next timer
 
-The scheduler asks here in the place of a wait, after a look for what is on its way through the kernel.
+The scheduler asks here in the place of a wait, after a look for what is on its way through the
+kernel.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Clock(Protocol):
     io_wait: float
 
     def all_parked(self, delay: int | None) -> bool:
-        """Go on if it should; `delay` is in how many ns the next timer is due. True: somebody may run."""
+        """Go on if it should, the next timer being due in `delay` ns; True: somebody may run."""
 
 
 class _Waits(threading.local):

@@ -1,8 +1,8 @@
-"""What a test has set for the schedulers of its thread: those that are there, and those of later runs.
+"""What a test has set for the schedulers of its thread: the present one and those of later runs.
 
     setting      what a scheduler does by it                      set by
     seed         takes those that can run in a shuffled order     shuffled
-    on_idle      calls it in the place of a wait                  _idle, for the clock and for wait_all_parked
+    on_idle      calls it in the place of a wait                  clock and wait_all_parked
 
 Each thread has its own.
 """
@@ -31,7 +31,7 @@ def _apply(scheduler: Scheduler) -> None:
 
 
 def set_seed(seed: int) -> int:
-    """Have this thread's goroutines run in the order of `seed`, 0: their own; return the one from before."""
+    """Have this thread's goroutines run in the order of a seed, 0: their own; return the last."""
     before = _settings.seed
     _settings.seed = seed
     scheduler = attached_scheduler()

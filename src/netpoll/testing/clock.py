@@ -33,7 +33,8 @@ SECOND = 1_000_000_000
 class VirtualClock:
     """The time of one thread's goroutines within a block. Made by `virtual_clock`; for that thread.
 
-    autojump: whether time jumps to the next timer when everybody is parked; may be set at any moment.
+    autojump: whether time jumps to the next timer when everybody is parked; may be set at any
+    moment.
     """
 
     def __init__(self, *, autojump: bool, io_wait: float) -> None:
@@ -57,11 +58,12 @@ class VirtualClock:
         return (self._now - self._begin) / 1e9
 
     def advance(self, seconds: float) -> None:
-        """Let the time go on by that much, and park until all that becomes due has run and is parked.
+        """Let so many seconds pass, and park until all that becomes due in them has run.
 
-        From timer to timer, each at its time, and whether or not calls run in `blocking` and autojump is on.
-        ValueError for a number below zero. RuntimeError outside of the block, or while another goroutine advances it.
-        Raises Cancelled; the time stays then where it has come to.
+        From timer to timer, each at its time, whether or not calls run in `blocking` and autojump
+        is on; it returns when everybody is parked again. ValueError for a number below zero.
+        RuntimeError outside of the block, or while another goroutine advances it. Raises Cancelled;
+        the time stays then where it has come to.
         """
         if not 0 <= seconds < math.inf:
             raise ValueError("a clock is advanced by a number of seconds, not below zero")
@@ -77,7 +79,7 @@ class VirtualClock:
             self._caller = None
 
     def all_parked(self, delay: int | None) -> bool:
-        """Go on if the time is to; the next timer is due in `delay` ns. True if somebody may run now."""
+        """Go on if the time is to, the next timer being due in `delay` ns."""
         scheduler = attached_scheduler()
         if scheduler is None:
             return False
@@ -105,7 +107,10 @@ class VirtualClock:
         stand_at(now)
 
     def start(self) -> None:
-        """Stop the thread's time. At a whole second: differences of times are then what was slept."""
+        """Stop the thread's time.
+
+        At a whole second: the difference of two times is then what was slept, to the last bit.
+        """
         self._begin = -(-monotonic_ns() // SECOND) * SECOND
         self._set(self._begin)
         _idle.set_clock(self)
@@ -117,7 +122,7 @@ class VirtualClock:
 
 
 def _check_hope(scheduler: Scheduler) -> None:
-    """Raise DeadlockError, which goes to main, if only the time could wake anybody, and nobody makes it go on."""
+    """Raise DeadlockError if only the time could wake anybody, and nobody makes it go on."""
     if scheduler.net_waiters or scheduler.outside:
         return
     if scheduler.shared and deadlock.patience(scheduler, 0):
@@ -127,20 +132,21 @@ def _check_hope(scheduler: Scheduler) -> None:
 
 
 @contextmanager
-def virtual_clock(
-    *, autojump: bool = True, io_wait: float = _idle.GRACE
-) -> Iterator[VirtualClock]:
-    """Give the goroutines of this thread, for a block, a time that jumps to the next timer when all are parked.
+def virtual_clock(*, autojump: bool = True, io_wait: float = _idle.GRACE) -> Iterator[VirtualClock]:
+    """Give this thread's goroutines, for a block, a time that jumps when all of them are parked.
 
-    All that goes by the time follows: sleeps, timeouts, deadlines, scopes, alarms, and what the module `time` says
-    (monotonic, perf_counter, time, and these in ns), also where a module has imported a function of it; not
-    `datetime`, and not time.sleep, which holds up the thread as ever. The time stands still while a goroutine runs,
-    so an hour of sleeps takes milliseconds, and takes exactly an hour of virtual time.
+    All that goes by the time follows: sleeps, timeouts, deadlines, scopes, alarms, and what the
+    module `time` says (monotonic, perf_counter, time, and these in ns), also where a module has
+    imported a function of it; not `datetime`, and not time.sleep, which holds up the thread as
+    ever. The time stands still while a goroutine runs, so an hour of sleeps takes milliseconds, and
+    takes exactly an hour of virtual time. A goroutine that goes round without ever parking keeps it
+    from going on.
 
-    Before a jump, io_wait seconds of real time are given to what is on its way to sockets of this process. Peers in
-    other processes and threads do not know of this time: what waits for them is timed out at once if it is limited,
-    unless autojump is off; only a call in `blocking` keeps the time from jumping, for as long as it runs. Nothing
-    should go on beyond the block: what is still asleep there sleeps on by the real time.
+    Before a jump, io_wait seconds of real time are given to what is on its way to sockets of this
+    process. Peers in other processes and threads do not know of this time: what waits for them is
+    timed out at once if it is limited, unless autojump is off; only a call in `blocking`, or the
+    end of another thread's goroutine, keeps the time from jumping. Nothing should go on beyond the
+    block: what is still asleep there sleeps on by the real time.
 
     Also around `run`, and as a decorator. RuntimeError if the thread has a virtual clock already.
     """

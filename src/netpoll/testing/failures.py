@@ -1,4 +1,4 @@
-"""Exceptions of goroutines that nobody joins: in a test they are failures, not lines on standard error."""
+"""Exceptions of goroutines that nobody joins: in a test they are failures, and not only printed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from netpoll._runtime.goroutine import Goroutine
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Raise at the end of the block what goroutines have raised and nobody joined; several as a group.
+    """Raise at the end of the block what goroutines have raised and nobody joined.
 
-    Not if the block raises itself: they are printed then. Where the program has assigned an excepthook, that one
-    hears of them as ever.
+    Several as a group. If the block raises itself, they are notes of that. Where the program has
+    assigned an excepthook, that one hears of them as ever.
     """
     hook = netpoll.excepthook
     if hook is not report.excepthook:

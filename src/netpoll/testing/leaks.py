@@ -1,13 +1,14 @@
 """no_leaks: what a block has begun and not ended.
 
     left behind    counts if                                      is named by
-    a goroutine    it is not done                                 name, origin, what it waits for, stack
+    a goroutine    it is not done                                 name, origin, state, stack
     an alarm       it is set                                      the goroutine that it would begin
-    a timer        it is armed, and neither of these explains it  the number of such: after() and tick()
+    a timer        it is armed, and neither of these explains it  how many there are
     a descriptor   its number is of something else than before    number, what it is of
     a thread       it runs, and is no idle one of netpoll's own   name, stack
 
-Goroutines, alarms and timers are those of the calling thread. Who waits in a lock or a channel is a goroutine.
+Goroutines, alarms and timers are those of the calling thread. Who waits in a lock or a channel is a
+goroutine.
 
 Source: go.uber.org/goleak (looks again for a while before it complains).
 """
@@ -15,13 +16,13 @@ Source: go.uber.org/goleak (looks again for a while before it complains).
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from netpoll._poll import splice
 from netpoll._runtime import alarm, deadlock, lifecycle, report
@@ -29,15 +30,17 @@ from netpoll._runtime.goroutine import gosched
 from netpoll._runtime.scheduler import Scheduler, attached_scheduler, ensure_scheduler
 
 PAUSES = [0.001 * 2**i for i in range(10)]
-"""Seconds of real time between two looks, a second in all, before a thread or a descriptor counts as left."""
+"""Seconds of real time between two looks, a second in all, before a thread or a descriptor counts
+as left."""
 
 PAUSES_FOR_TASKS = PAUSES[:2]
 """The same for goroutines and timers. Some: what was sent to a socket may still be on its way."""
 
 ROUNDS = 100
-"""How often the others are let run before a look: more than the ticks after which the scheduler polls."""
+"""How often the others are let run before a look: more than the ticks after which the scheduler
+polls."""
 
-DESCRIPTORS = "/dev/fd"
+DESCRIPTORS = Path("/dev/fd")
 OWN_THREADS = "netpoll-blocking"
 
 Found = dict[object, str]
@@ -48,10 +51,10 @@ Found = dict[object, str]
 def no_leaks() -> Iterator[None]:
     """Raise AssertionError at the end of the block if something that began in it is still there.
 
-    Goroutines, alarms, timers, descriptors and threads, with what is known of each. Who can run does so first: what
-    was closed or cancelled gets to its end. Up to a second is waited for threads and descriptors, and no timer of a
-    goroutine is. Nothing is looked at if the block raises. To find goroutines it belongs inside of `run`, whose end
-    ends them. Also as a decorator.
+    Goroutines, alarms, timers, descriptors and threads, with what is known of each. Who can run
+    does so first: what was closed or cancelled gets to its end. Up to a second is waited for
+    threads and descriptors, and no timer of a goroutine is. Nothing is looked at if the block
+    raises. To find goroutines it belongs inside of `run`, whose end ends them. Also as a decorator.
     """
     attached = attached_scheduler()
     scheduler = ensure_scheduler()
@@ -111,12 +114,12 @@ def _tasks(scheduler: Scheduler) -> Found:
 def _things() -> Found:
     splice.drop_pipes()  # which are kept for the next copy
     found: Found = {}
-    for number in map(int, os.listdir(DESCRIPTORS)):
+    for descriptor in DESCRIPTORS.iterdir():
         try:
-            what = os.readlink(f"{DESCRIPTORS}/{number}")
-        except OSError:  # the one that listed them
+            what = descriptor.readlink()
+        except FileNotFoundError:  # the one that listed them
             continue
-        found["descriptor", number, what] = f"descriptor {number}: {what}"
+        found[descriptor.name, what] = f"descriptor {descriptor.name}: {what}"
     for thread in threading.enumerate():
         if thread.name != OWN_THREADS and thread.ident not in deadlock.without_work:
             found["thread", thread] = "\n".join(["thread " + thread.name, *_stack(thread)])
@@ -124,5 +127,5 @@ def _things() -> Found:
 
 
 def _stack(thread: threading.Thread) -> list[str]:
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - the one way to another thread's stack
-    return [text.rstrip("\n") for text in traceback.format_stack(frame)] if frame is not None else []
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - no other way
+    return [] if frame is None else [text.rstrip("\n") for text in traceback.format_stack(frame)]

@@ -5,8 +5,9 @@
     @pytest.mark.netpoll(shuffle=17)        in the order of seed 17
     @pytest.mark.netpoll(seeds=1000)        a thousand times, in the orders of the seeds from 0 on
 
-What a goroutine raises and nobody joins is a failure of the test. Fixtures are made before the run and end after it;
-with `seeds` they are made once. What a fixture has begun with `go` goes on in the (first) run, and ends with it.
+What a goroutine raises and nobody joins is a failure of the test. Fixtures are made before the run
+and end after it; with `seeds` they are made once. What a fixture has begun with `go` goes on in the
+(first) run, and ends with it.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
         "markers",
-        "netpoll(*, timeout=None, shuffle=None, seeds=None): run the test as the main goroutine of a run, within so "
-        "many seconds of its clock, in the order of a seed, or once in each of the orders of so many seeds",
+        "netpoll(*, timeout=None, shuffle=None, seeds=None): run the test as the main goroutine of "
+        "a run, within so many seconds of its clock, in the order of a seed, or in each of the "
+        "orders of so many seeds",
     )
 
 

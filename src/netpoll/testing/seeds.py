@@ -1,16 +1,16 @@
 """Orders of goroutines that a number determines, and how to try many of them.
 
-In a shuffled order, the goroutine that runs next is drawn from all that can run, and how long it may go on without
-parking is drawn too; so is the choice of `select` among several cases. The numbers are those of a generator that
-starts from the seed: what a program of goroutines does depends on the seed alone, as far as it is left to itself.
-Threads, peers outside and the real time are not (see virtual_clock).
+In a shuffled order, the goroutine that runs next is drawn from all that can run, and how long it
+may go on without parking is drawn too; so is the choice of `select` among several cases. The
+numbers are those of a generator that starts from the seed: what a program of goroutines does
+depends on the seed alone, as far as it is left to itself. Threads, peers outside and the real time
+are not (see virtual_clock).
 
 Source: go1.27 runtime/proc.go (randomizeScheduler), trio _core/_run.py (batches in random order).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,7 +21,7 @@ WORD = (1 << 64) - 1
 
 
 def _state(seed: int) -> int:
-    """Return the state that a generator of 64 bits starts from: seeds that lie side by side give no similar ones."""
+    """Return what a generator of 64 bits starts from; neighbouring seeds give no similar ones."""
     # splitmix64, as Vigna proposes for it.
     word = (seed + 1) * 0x9E3779B97F4A7C15 & WORD
     word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & WORD
@@ -43,10 +43,11 @@ def shuffled(seed: int) -> Iterator[None]:
 
 
 def each_seed(fn: Callable[[], object], n: int = 1000, *, first: int = 0) -> None:
-    """Run `fn` n times, each time as main of a run of its own and in another order: those of the seeds from `first` on.
+    """Run `fn` n times in n orders, each time as main of a run of its own.
 
-    The first failure ends it: fn's exception, or that of a goroutine that nobody joined, with a note of the seed;
-    `shuffled(seed)` around a run of fn repeats it. RuntimeError within a run.
+    Those of the seeds from `first` on. The first failure ends it: fn's exception, or that of a
+    goroutine that nobody joined, with a note of the seed; `shuffled(seed)` around a run of fn
+    repeats it. RuntimeError within a run.
     """
     for seed in range(first, first + n):
         try:

@@ -1,9 +1,10 @@
 """The module `time` as a thread with a virtual clock sees it.
 
-Within the block each of the functions below is replaced: in the module `time`, and wherever a module has it under a
-name of its own (`from time import monotonic`). Python's own modules are left out, whose waits are real, and those of
-test frameworks, which measure what a test takes. What stands in their place answers on other threads as the real one
-does, and so it does no harm where it outlives the block, in a module that was imported meanwhile.
+Within the block each of the functions below is replaced: in the module `time`, and wherever a
+module has it under a name of its own (`from time import monotonic`). Python's own modules are left
+out, whose waits are real, and those of test frameworks, which measure what a test takes. What
+stands in their place answers on other threads as the real one does, and so it does no harm where it
+outlives the block, in a module that was imported meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LEFT_OUT = sys.stdlib_module_names | {"_pytest", "hypothesis", "pluggy", "pytest
 
 
 class _Virtual(threading.local):
-    """How much each clock of a thread is ahead of the runtime's, in ns; empty where the time is real."""
+    """How much each clock of a thread is ahead of the runtime's, in ns; empty: none is virtual."""
 
     def __init__(self) -> None:
         self.ahead: dict[str, int] = {}
@@ -31,15 +32,20 @@ _here = _Virtual()
 
 
 class Function:
-    """What takes the place of one of the functions. Not a function of Python's, which a class makes a method of."""
+    """What takes the place of one of the functions.
+
+    Not a function of Python's, which a class would make a method of.
+    """
 
     def __init__(self, clock: str, suffix: str = "") -> None:
+        """Take the place of `time.<clock><suffix>`; the suffix is _ns or nothing."""
         self.__name__ = self.__qualname__ = clock + suffix
         self.real = getattr(time, self.__name__)
         self._clock = clock
         self._whole = suffix == "_ns"
 
     def __call__(self) -> float:
+        """Return the time of the calling thread."""
         ahead = _here.ahead.get(self._clock)
         if ahead is None:
             now: float = self.real()
@@ -59,7 +65,7 @@ _replaced: list[tuple[dict[str, object], str, Function]] = []
 
 @contextmanager
 def following() -> Iterator[None]:
-    """Have the functions of `time` follow this thread's clock of the runtime, from where they are, for a block."""
+    """Have the functions of `time` follow this thread's clock of the runtime, for a block."""
     now = monotonic_ns()
     ahead = {"monotonic": 0}
     for clock in CLOCKS[1:]:
