@@ -5,9 +5,10 @@
     in line, mutex given up     signal, broadcast                       -> lock again; True
     (one step)                  time is up                              -> lock again; False
                                 cancelled                               -> lock again; Cancelled
-    lock again                  cancelled, Ctrl-C: comes up at the      taken: no `with` ends without what it began with
-                                next park
-                                nobody could ever unlock it             not taken: DeadlockError
+    lock again                  cancelled: comes up at the next park    taken
+                                Ctrl-C                                  waited for, for 50 ms; then KeyboardInterrupt
+                                nobody could ever unlock it             DeadlockError
+                                (these two leave it with whoever has it, and the unlock that follows does nothing)
 
 A signal goes to who stands in line and to nobody else: one that comes before wait is lost, and one that comes at the
 same moment as a timeout or a cancellation counts (True, and the cancellation comes up at the next park). Locking again

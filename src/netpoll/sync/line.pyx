@@ -1,12 +1,16 @@
 """Standing in line; see line.pxd for what becomes of a waiter."""
 from libc.stdint cimport int64_t
 
+from netpoll._runtime.clock cimport after
 from netpoll._runtime.g cimport G, IN_LINE, IN_QUEUE, WAKE_TIMEOUT
 from netpoll._runtime.raised cimport np_pass_on
 from netpoll._runtime.scheduler cimport Scheduler
 from netpoll._runtime.wait cimport park_shared
 from netpoll._runtime.waitq cimport Waiter, WaitQ, enqueue, leave
 from netpoll.errors import DeadlockError
+
+cdef enum:
+    HURRY = 50_000_000      # ns within which a Ctrl-C is promised to be heard
 
 
 cdef class Shared:
@@ -69,17 +73,30 @@ cdef int stand(Shared what, Scheduler s, G g, Waiter *waiter, int64_t until, con
 
 
 cdef int stand_firm(Shared what, Scheduler s, G g, Waiter *waiter, const char *reason) except -1:
-    """Park until the waiter is granted, whatever is cancelled meanwhile; that, and a Ctrl-C, comes up at the next park.
+    """Park until the waiter is granted, whatever is cancelled meanwhile; that comes up at the next park.
 
-    Only a deadlock ends it without a grant, for nobody could ever grant it, and a park that fails.
+    A Ctrl-C, or what a signal handler raises, comes up with the grant if that is there within HURRY, and without it
+    then, or when there is another one; a deadlock, in which nobody could ever grant it, at once.
     """
     cdef int outcome = 0
-    cdef int granted
-    while outcome >= 0 and not waiter.granted and not isinstance(g.interrupt, DeadlockError):
-        outcome = stand_once(what, s, g, waiter, 0, reason)
-    granted = step_out(what, waiter, outcome)
+    cdef int64_t until = 0
+    cdef object pending = None
+    cdef object before
+    while outcome >= 0 and not waiter.granted:
+        if g.interrupt is not None:
+            before, pending, g.interrupt = pending, g.interrupt, None
+            if before is not None or isinstance(pending, DeadlockError):
+                break
+            until = after(HURRY)
+        elif pending is not None and g.wake == WAKE_TIMEOUT:
+            break
+        outcome = stand_once(what, s, g, waiter, until, reason)
+    cdef int granted = step_out(what, waiter, outcome)
     if outcome < 0:
         return np_pass_on()
-    if granted:
-        return granted
-    return s.raise_pending(g)
+    if not granted:
+        raise pending
+    if pending is not None:
+        g.interrupt = pending
+        s.interrupt_later(g)
+    return granted

@@ -1,5 +1,5 @@
 """Mutex; see mutex.pyx."""
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from netpoll._runtime.g cimport G
 from netpoll._runtime.scheduler cimport Scheduler
@@ -10,9 +10,10 @@ from netpoll.sync.line cimport Shared
 cdef class Mutex(Shared):
     cdef WaitQ line
     cdef Holder holder
+    cdef uint64_t forgone       # who left a wait for a Cond without the lock, and has not unlocked yet
 
     cdef int take(self, object timeout, int64_t until) except -1
-    cdef bint held_here(self) except -1
+    cdef int give(self) except -1
     cdef int wait_turn(self, object timeout, int64_t until) except -1
     cdef void pass_on(self) noexcept
     cdef int retake(self, Scheduler s, G g) except -1

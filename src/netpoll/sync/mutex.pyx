@@ -19,7 +19,6 @@ from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, scheduler_or_none, spend
 from netpoll._runtime.waitq cimport Waiter, dequeue
-from netpoll.errors import DeadlockError
 from netpoll.sync.holder cimport hold_by, hold_here, holds_here, name_of_holder
 from netpoll.sync.line cimport Shared, join_line, length, stand, stand_firm
 
@@ -73,17 +72,13 @@ cdef class Mutex(Shared):
 
         Source: go1.27 sync/mutex.go (*Mutex).Unlock.
         """
-        if not self.holder.id:
-            raise RuntimeError("unlock of a Mutex that is not locked")
-        self.pass_on()
+        self.give()
 
     def __enter__(self):
         self.take(None, 0)
 
     def __exit__(self, kind, exception, traceback):
-        if kind is not None and isinstance(exception, DeadlockError) and not self.held_here():
-            return      # a Cond could not take it again: it is another one's
-        self.unlock()
+        self.give()
 
     cdef int take(self, object timeout, int64_t until) except -1:
         cdef Scheduler s = scheduler_or_none()
@@ -94,8 +89,14 @@ cdef class Mutex(Shared):
         hold_here(&self.holder, s)
         return 0
 
-    cdef bint held_here(self) except -1:
-        return holds_here(&self.holder, current_g(get_scheduler()))
+    cdef int give(self) except -1:
+        if self.forgone and self.forgone == current_g(get_scheduler()).id:
+            self.forgone = 0
+        elif self.holder.id:
+            self.pass_on()
+        else:
+            raise RuntimeError("unlock of a Mutex that is not locked")
+        return 0
 
     cdef int wait_turn(self, object timeout, int64_t until) except -1:
         """Stand in line for the lock."""
@@ -127,7 +128,11 @@ cdef class Mutex(Shared):
         if not self.holder.id:
             hold_here(&self.holder, s)
             return 0
-        return stand_firm(self, s, g, join_line(&self.line, g, 0), "to lock again")
+        try:
+            return stand_firm(self, s, g, join_line(&self.line, g, 0), "to lock again")
+        except BaseException:
+            self.forgone = g.id     # the unlock to come would be of what another one has
+            raise
 
     cdef void left(self, int granted, Py_ssize_t share) noexcept:
         if granted:
