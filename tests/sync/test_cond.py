@@ -370,8 +370,8 @@ never.lock()
 def other():
     with cond.mutex:
         cond.signal()
-        {first}
         try:
+            {first}
             never.lock()
         finally:
             print("other has it still:", current().name in repr(cond.mutex))
@@ -405,7 +405,7 @@ print(cond.mutex)
     ids=["with", "unlock"],
 )
 def test_a_deadlock_is_told_and_no_unlock_goes_wrong(locking: str) -> None:
-    said = says(LOCKED_FOR_EVER.format(first="", locking=locking, error="DeadlockError"))
+    said = says(LOCKED_FOR_EVER.format(first="pass", locking=locking, error="DeadlockError"))
     assert said == (
         "main does not have it: True\nother has it still: True\n"
         "DeadlockError 1\n<Mutex unlocked>\n"

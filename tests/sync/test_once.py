@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from netpoll import Cancelled, GoroutineCancelled, current, go, gosched, sleep
-from netpoll.sync import Once, once
+from netpoll.sync import Event, Once, once
 from tests.running import in_run, parked
 
 
@@ -49,15 +49,16 @@ def test_it_says_how_far_it_is() -> None:
 @in_run
 def test_what_it_raises_is_raised_each_time_and_it_is_called_once() -> None:
     # Go: TestOncePanic, TestOnceFuncPanic.
-    guard, calls = Once(), 0
+    guard, begin, calls = Once(), Event(), 0
 
     def fail() -> None:
         nonlocal calls
         calls += 1
-        gosched()
+        begin.wait()
         raise KeyError("why")
 
     waiting = [parked(go(guard.do, fail)) for _ in range(3)]
+    begin.set()
     errors = []
     for attempt in [*(w.join for w in waiting), lambda: guard.do(fail), lambda: guard.do(fail)]:
         with pytest.raises(KeyError) as caught:
