@@ -46,19 +46,24 @@ from netpoll.errors import (
     ScopeTimeout,
     UnknownNetworkError,
 )
+from netpoll.sync.after import after, tick
+from netpoll.sync.chan import Chan
+from netpoll.sync.select import select
 
 if typing.TYPE_CHECKING:
-    from netpoll import bufio
+    from netpoll import bufio, sync, testing
     from netpoll.net.file import File
     from netpoll.net.file_kinds import open_fd
 
 # What not every program needs is imported when it is asked for.
 _LATER = {"File": "net.file", "open_fd": "net.file_kinds"}
+_LATER_MODULES = frozenset({"bufio", "sync", "testing"})
 
 __all__ = [
     "AddrError",
     "CancelScope",
     "Cancelled",
+    "Chan",
     "ChannelClosed",
     "ClosedError",
     "DNSError",
@@ -72,6 +77,7 @@ __all__ = [
     "OpError",
     "ScopeTimeout",
     "UnknownNetworkError",
+    "after",
     "blocking",
     "bufio",
     "cancel_scope",
@@ -84,15 +90,19 @@ __all__ = [
     "net",
     "open_fd",
     "run",
+    "select",
     "shield",
     "sleep",
+    "sync",
+    "testing",
+    "tick",
     "timeout",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name == "bufio":
-        return importlib.import_module("netpoll.bufio")
+    if name in _LATER_MODULES:
+        return importlib.import_module(f"netpoll.{name}")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(f"netpoll.{_LATER[name]}"), name)
