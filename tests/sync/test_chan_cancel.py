@@ -4,12 +4,14 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import pytest
 
 from netpoll import Cancelled, Goroutine, GoroutineCancelled, go, gosched, sleep
+from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.errors import ChannelClosed
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
@@ -77,7 +79,7 @@ def plain_receive(traffic: Traffic) -> int:
 
 def selected_receive(traffic: Traffic) -> int:
     index, value, ok = select(
-        (traffic.idle.send, 1), traffic.channel.recv, None, timeout=traffic.limit
+        traffic.idle.recv, traffic.channel.recv, None, timeout=traffic.limit
     )
     assert index == 1
     assert ok
@@ -134,49 +136,94 @@ def test_one_that_is_cancelled_after_any_number_of_turns_loses_nothing(
         traffic.settle(goroutines)
 
 
-class CountedParks:
-    """Wakes a goroutine at its n-th park, and only then, by a cancellation."""
+Move: TypeAlias = Callable[[Traffic, Goroutine], None]
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.seen = 0
-        self.victim: Goroutine | None = None
 
-    def watch(self) -> None:
-        """Run beside the others: looks at each turn whether the victim stands in a line anew."""
-        assert self.victim is not None
-        was_parked = False
-        while not self.victim.done:
-            is_parked = self.victim.state.startswith("waiting")
-            if is_parked and not was_parked:
-                self.seen += 1
-                if self.seen == self.number:
-                    self.victim.cancel()
-                    return
-            was_parked = is_parked
-            gosched()
+def cancel(_: Traffic, victim: Goroutine) -> None:
+    victim.cancel()
+
+
+def meet_sender(traffic: Traffic, _: Goroutine) -> None:
+    value, ok = traffic.channel.try_recv()
+    assert ok
+    traffic.received[value or 0] += 1
+
+
+def meet_receiver(traffic: Traffic, _: Goroutine) -> None:
+    traffic.tried -= 1
+    assert traffic.channel.try_send(traffic.tried)
+    traffic.sent[traffic.tried] += 1
+
+
+def wait(_: Traffic, victim: Goroutine) -> None:
+    gosched()
+
+
+MOVES = [
+    ("meet", "cancel"),
+    ("cancel", "meet"),
+    ("cancel",),
+    ("cancel", "wait"),
+    ("cancel", "cancel", "meet", "cancel"),
+    ("meet", "cancel", "wait", "cancel"),
+]
+
+
+@pytest.mark.parametrize("number", range(1, VALUES + 1))
+@pytest.mark.parametrize("moves", MOVES, ids="-".join)
+@pytest.mark.parametrize("work", [*SENDS, *RECEIVES])
+@each_capacity
+@in_run
+def test_a_cancellation_at_the_nth_park_loses_nothing(
+    capacity: int, work: Send | Receive, moves: tuple[str, ...], number: int
+) -> None:
+    traffic = Traffic(capacity)
+    if work in SENDS:
+        meet: Move = meet_sender
+        victim = go(traffic.sender, work, range(VALUES + capacity))
+    else:
+        meet = meet_receiver
+        victim = go(traffic.receiver, work, VALUES)
+    known: dict[str, Move] = {"meet": meet, "cancel": cancel, "wait": wait}
+    for _ in range(number - 1):
+        parked(victim)
+        meet(traffic, victim)
+        gosched()
+    parked(victim)
+    for move in moves:
+        known[move](traffic, victim)
+    with pytest.raises(GoroutineCancelled) if number < VALUES or "meet" not in moves else ends():
+        victim.join()
+    traffic.settle([])
+
+
+@contextmanager
+def ends() -> Iterator[None]:
+    """Expect nothing: it was the last park, and what it waited for came."""
+    yield
 
 
 @each_way
 @each_capacity
-@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("number", range(25))
 @in_run
-def test_a_cancellation_at_the_nth_park_loses_nothing(
+def test_a_cancellation_in_any_order_of_the_goroutines_loses_nothing(
     capacity: int, number: int, send: Send, receive: Receive
 ) -> None:
-    reached = 0
-    for victim in range(4):
-        traffic = Traffic(capacity)
-        parks = CountedParks(number)
-        goroutines = begun(traffic, send, receive)
-        parks.victim = goroutines[victim]
-        watcher = go(parks.watch)
-        for _ in range(50):
-            gosched()
-        reached += parks.seen >= number
-        traffic.settle([*goroutines, watcher])
-    if number == 1:
-        assert reached
+    scheduler = ensure_scheduler()
+    try:
+        for victim in range(4):
+            scheduler.set_shuffle(1 + 100 * number + victim)
+            traffic = Traffic(capacity)
+            goroutines = begun(traffic, send, receive)
+            for _ in range(number):
+                gosched()
+            goroutines[victim].cancel()
+            for _ in range(number % 3):
+                gosched()
+            traffic.settle(goroutines)
+    finally:
+        scheduler.set_shuffle(0)
 
 
 # ---- served and cancelled at the same moment
@@ -313,8 +360,8 @@ def test_what_came_while_a_cancelled_goroutine_let_the_others_run_stays_in_the_c
             channel.recv()  # the others run now, before it raises
 
     goroutine = parked(go(work))
-    sender = go(channel.send, 1)
     goroutine.cancel()
+    sender = go(channel.send, 1)
     goroutine.join()
     assert channel.recv() == 1
     sender.join()
@@ -355,8 +402,9 @@ def test_those_behind_one_that_leaves_the_line_move_up(
 
 @pytest.mark.parametrize("seed", range(20))
 @in_run
-def test_a_storm_of_cancellations_timeouts_and_closes_keeps_the_account(seed: int) -> None:
+def test_a_storm_of_cancellations_and_timeouts_keeps_the_account(seed: int) -> None:
     chance = random.Random(seed)
+    ensure_scheduler().set_shuffle(seed if seed % 2 else 0)  # half of them in any order
     traffic = Traffic(chance.randrange(4), limit=chance.choice([None, 0, 1e-5, 1e-3]))
     goroutines: list[Goroutine] = []
     for number in range(12):

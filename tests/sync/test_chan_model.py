@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from netpoll import Cancelled, Goroutine, GoroutineCancelled, go, gosched
 from netpoll.errors import ChannelClosed
 from netpoll.sync.chan import Chan
-from netpoll.sync.select import select
+from netpoll.sync.select import seed, select
 from tests.conftest import end_scheduler
 from tests.sync.chan_model import CLOSED, Case, Model, Op, Outcome
 
@@ -31,8 +31,9 @@ class Channels(RuleBasedStateMachine):
         self.value = 0
         self.running: dict[Op, Goroutine[Outcome]] = {}
 
-    @initialize(capacities=st.tuples(*[st.integers(0, 6)] * CHANNELS))
-    def begin(self, capacities: tuple[int, ...]) -> None:
+    @initialize(capacities=st.tuples(*[st.integers(0, 6)] * CHANNELS), choices=st.integers(0, 99))
+    def begin(self, capacities: tuple[int, ...], choices: int) -> None:
+        seed(choices)
         self.model = Model(list(capacities))
         self.channels = [Chan[int](capacity) for capacity in capacities]
 
