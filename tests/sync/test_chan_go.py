@@ -54,7 +54,8 @@ def history(seed: int) -> History:
         ]
         op = Op(cases)
         ready = model.ready(op)
-        if len(ready) > 1:
+        alike = len({(case.kind, case.channel) for case in cases}) < len(cases)
+        if len(ready) > 1 or alike:
             continue
         default = chance.random() < 0.2
         if ready:

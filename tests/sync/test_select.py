@@ -194,7 +194,7 @@ def test_one_that_nobody_can_end_is_reported() -> None:
     assert says(lines).splitlines() == [
         "main: waiting: select",
         "main: waiting: select",
-        f"main: waiting: select, first of {jobs}",
+        f"main: waiting: select, among others from {jobs}",
     ]
 
 
@@ -350,11 +350,33 @@ def test_a_channel_may_stand_in_several_cases() -> None:
     waiting = parked(go(select, channel.recv, channel, channel.recv))
     assert channel.waiting == (0, 3)
     channel.send(1)
-    assert waiting.join() == (0, 1, True)
+    index, value, ok = waiting.join()
+    assert index in {0, 1, 2}
+    assert (value, ok) == (1, True)
     assert channel.waiting == (0, 0)
-    sending = parked(go(select, (channel.send, 1), (channel.send, 2)))
-    assert channel.recv() == 1
-    assert sending.join() == (0, None, True)
+    sending = parked(go(select, (channel.send, 0), (channel.send, 1)))
+    received = channel.recv()
+    assert sending.join() == (received, None, True)
+
+
+@pytest.mark.parametrize("receiver_first", [True, False])
+@in_run
+def test_bits_are_random_whoever_comes_first(receiver_first: bool) -> None:
+    """Source: The Go Programming Language Specification, select statements (the last example)."""
+    channel = Chan[int]()
+
+    def send() -> None:
+        while True:
+            select((channel.send, 0), None, (channel.send, 1))
+
+    def draw() -> int:
+        if not receiver_first:
+            parked(sender)
+        return channel.recv()
+
+    sender = go(send)
+    assert_fair(spread_of(draw), 2)
+    sender.cancel()
 
 
 @in_run
@@ -441,7 +463,7 @@ def test_one_that_is_cancelled_leaves_all_its_lines() -> None:
 def test_a_goroutine_says_that_it_selects() -> None:
     channel = Chan[int]()
     waiting = parked(go(select, channel.recv))
-    assert waiting.state.startswith("waiting: select, first of <Chan ")
+    assert waiting.state.startswith("waiting: select, among others from <Chan ")
     channel.send(1)
     waiting.join()
 

@@ -32,6 +32,7 @@ cdef struct Case:
     Line *line
     Wait *wait
     PyObject *value     # what is to be sent, borrowed from the goroutine that waits; NULL: a receive
+    int turn            # for select: which case is the next to stand in line
 
 cdef struct Wait:
     void *g

@@ -1,8 +1,9 @@
 """select: the one of several channel operations that can go on.
 
 Two passes, as in Go. The first looks which cases can go on, and carries one of them out, drawn at random. If there is
-none, the second stands in the lines of all the channels at once, and whoever serves one case takes the others out
-in the same step. The lines are joined after the looking, so a select never meets itself.
+none, the second stands in the lines of all the channels at once, in a random order, as a channel may be in several
+cases; and whoever serves one of them takes the others out in the same step. The lines are joined after the looking,
+so a select never meets itself.
 
 Source: go1.27 runtime/select.go selectgo, reflect/value.go Select.
 """
@@ -130,30 +131,33 @@ cdef object wait_for_one(tuple cases, int64_t until):
         return carry_out(cases, chosen)
     wait = begin_wait(g, <int>PyTuple_GET_SIZE(cases))
     g.waits_on = stand_in_lines(cases, wait)
-    g.reason = "select" if g.waits_on == NULL else "select, first of"
+    g.reason = "select" if g.waits_on == NULL else "select, among others from"
     if not stand(s, g, wait, until):
         return None
     return outcome_of(cases, wait)
 
 
 cdef void *stand_in_lines(tuple cases, Wait *wait) except? NULL:
-    """Return the first channel, NULL if there is none."""
+    """Return one of the channels, NULL if there is none."""
     cdef Choice choice
-    cdef void *first = NULL
+    cdef void *named = NULL
     cdef Case *case
     cdef Chan chan
-    cdef Py_ssize_t i
-    for i in range(wait.count):
-        read_case(<object>PyTuple_GET_ITEM(cases, i), &choice)      # it was understood before, and is now
+    cdef int turn, other
+    for turn in range(wait.count):
+        other = draw(turn + 1)
+        wait.cases[turn].turn = wait.cases[other].turn
+        wait.cases[other].turn = turn
+    for turn in range(wait.count):
+        case = &wait.cases[wait.cases[turn].turn]
+        read_case(<object>PyTuple_GET_ITEM(cases, wait.cases[turn].turn), &choice)     # not for the first time
         if choice.chan == NULL:
             continue
-        case = &wait.cases[i]
         case.value = choice.value
         chan = <Chan>choice.chan
         join_line(&chan.receivers if choice.value == NULL else &chan.senders, case)
-        if first == NULL:
-            first = <void *>chan
-    return first
+        named = <void *>chan
+    return named
 
 
 cdef object outcome_of(tuple cases, Wait *wait):
