@@ -94,7 +94,7 @@ def test_a_hundred_thousand_of_no_time_all_come() -> None:
             channel.recv()
 
 
-@pytest.mark.parametrize("way", [lambda channel: channel.recv(), lambda channel: select(channel)])
+@pytest.mark.parametrize("way", [TimerChan.recv, select])
 @in_run
 def test_many_of_no_time_wake_those_who_wait(way: Callable[[TimerChan], object]) -> None:
     for _ in range(2000):
@@ -180,10 +180,8 @@ def test_a_ticker_that_nobody_looked_at_for_long_is_on_time_again() -> None:
 @in_run
 def test_a_loop_over_a_ticker() -> None:
     ticker = tick(0.001)
-    seen = 0
-    for _ in ticker:
-        seen += 1
-        if seen == 5:
+    for number, _ in enumerate(ticker):
+        if number == 5:
             ticker.stop()
             break
     assert ticker.try_recv() == (None, False)
@@ -192,17 +190,26 @@ def test_a_loop_over_a_ticker() -> None:
 @in_run
 def test_a_ticker_that_is_closed_ends_its_loop() -> None:
     ticker = tick(0.001)
-    go(lambda: (sleep(0.004), ticker.close()))
+
+    def close() -> None:
+        sleep(0.004)
+        ticker.close()
+
+    go(close)
     assert 1 <= len(list(ticker)) <= 4
     with pytest.raises(ChannelClosed):
         ticker.recv()
+
+
+def count(ticker: TimerChan) -> int:
+    return sum(1 for _ in ticker)
 
 
 @in_run
 def test_the_shortest_period_starves_nobody() -> None:
     """Source: go1.27 time/tick_test.go TestTickerStress in spirit: timers that are always due."""
     tickers = [tick(1e-9) for _ in range(10)]
-    loops = [go(lambda ticker=ticker: sum(1 for _ in ticker)) for ticker in tickers]
+    loops = [go(count, ticker) for ticker in tickers]
     turns = 0
     begin = time.monotonic()
     while time.monotonic() < begin + 0.02:
@@ -295,9 +302,15 @@ def test_another_thread_may_receive_stop_and_drop_it() -> None:
     thread.start()
     assert blocking(thread.result) > 0
     ticker = tick(0.0005)
-    thread = Outcome(lambda: [ticker.recv() for _ in range(5)] and ticker.stop())
-    thread.start()
-    blocking(thread.result)
+
+    def five_and_stop() -> bool:
+        for _ in range(5):
+            ticker.recv()
+        return ticker.stop()
+
+    stopping = Outcome(five_and_stop)
+    stopping.start()
+    blocking(stopping.result)
     with pytest.raises(TimeoutError):
         ticker.recv(0.002)
 
@@ -397,11 +410,11 @@ def test_many_tickers_under_load_all_tick() -> None:
 
     churning = go(churn)
 
-    def count(period: float) -> int:
+    def count_of(period: float) -> int:
         ticker = tick(period)
         return sum(1 for _, _ in zip(range(20), ticker, strict=False))
 
-    counting = [go(count, 0.0005 * (1 + i % 5)) for i in range(50)]
+    counting = [go(count_of, 0.0005 * (1 + i % 5)) for i in range(50)]
     assert [goroutine.join() for goroutine in counting] == [20] * 50
     stop = True
     churning.join()

@@ -51,17 +51,7 @@ class Channels(RuleBasedStateMachine):
         try:
             if way == "select":
                 return select(*map(self.real, op.cases), timeout=timeout)
-            (case,) = op.cases
-            assert case.channel is not None
-            channel = self.channels[case.channel]
-            if case.kind == "send":
-                channel.send(case.value, timeout)
-                return (0, None, True)
-            if way == "iterate" and timeout is None:
-                for value in channel:
-                    return (0, value, True)
-                return (0, None, False)
-            return (0, channel.recv(timeout), True)
+            return self.do_one(op.cases[0], way, timeout)
         except ChannelClosed:
             # A plain receive says so by the exception, where a select has ok for it.
             closed = way != "select" and op.cases[0].kind == "recv"
@@ -70,6 +60,17 @@ class Channels(RuleBasedStateMachine):
             return "TimeoutError"
         except Cancelled:
             return "Cancelled"
+
+    def do_one(self, case: Case, way: str, timeout: float | None) -> Outcome:
+        assert case.channel is not None
+        channel = self.channels[case.channel]
+        if case.kind == "send":
+            channel.send(case.value, timeout)
+            return (0, None, True)
+        if way == "iterate" and timeout is None:
+            value = next(channel, None)
+            return (0, value, value is not None)
+        return (0, channel.recv(timeout), True)
 
     def real(self, case: Case) -> Any:
         if case.channel is None:

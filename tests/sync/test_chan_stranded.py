@@ -1,4 +1,4 @@
-"""A goroutine that will never run again stands in no line: what others send goes to those who live."""
+"""A goroutine that will never run again stands in no line: what comes goes to the living."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
 from tests.running import in_run, on_thread, parked, says
 from tests.runtime.children import everything, in_child, no_warning
-
 
 pytestmark = no_warning
 
@@ -65,7 +64,6 @@ def test_one_that_a_thread_left_behind_sends_nothing(
     left_behind.clear()
     assert channel.waiting == (0, 0)
     assert [channel.try_recv(), channel.try_recv()] == [(0, True), (None, False)]
-
 
 
 @in_run

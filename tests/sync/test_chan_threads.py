@@ -57,7 +57,9 @@ def test_eight_threads_share_a_channel(capacity: int, switching_often: None) -> 
     channel.close()
     for thread in threads:
         received.update(thread.result())
-    expected = [1000 * n + 100 * i + k for n in range(THREADS) for i in range(3) for k in range(100)]
+    expected = [
+        1000 * n + 100 * i + k for n in range(THREADS) for i in range(3) for k in range(100)
+    ]
     assert received == Counter(expected)
 
 
@@ -104,7 +106,9 @@ def test_eight_threads_select_over_the_same_channels(switching_often: None) -> N
         threading.Event().wait(0.001)
     done.close()
     received = Counter(value for thread in threads for value in thread.result())
-    expected = [1000 * n + 100 * i + k for n in range(THREADS) for i in range(3) for k in range(100)]
+    expected = [
+        1000 * n + 100 * i + k for n in range(THREADS) for i in range(3) for k in range(100)
+    ]
     assert received == Counter(expected)
     assert [channel.waiting for channel in channels] == [(0, 0)] * len(channels)
 

@@ -31,8 +31,8 @@ class TimerChan(Chan[float]):
 def after(seconds: float) -> TimerChan:
     """Return a channel that receives the time, as of time.monotonic(), once, in `seconds`.
 
-    Never early; at once if that is not positive. ValueError for a NaN. It need not be received: when
-    the channel is gone, so is the timer. Does not park.
+    Never early; at once if that is not positive. ValueError for a NaN. It need not be received:
+    when the channel is gone, so is the timer. Does not park.
 
     Source: go1.27 time/sleep.go After.
     """

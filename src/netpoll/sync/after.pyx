@@ -130,8 +130,8 @@ cdef TimerChan new_timer(int64_t delay, int64_t period):
 def after(seconds):
     """Return a channel that receives the time, as of time.monotonic(), once, in `seconds`.
 
-    Never early; at once if that is not positive. ValueError for a NaN. It need not be received: when
-    the channel is gone, so is the timer. Does not park.
+    Never early; at once if that is not positive. ValueError for a NaN. It need not be received:
+    when the channel is gone, so is the timer. Does not park.
 
     Source: go1.27 time/sleep.go After.
     """

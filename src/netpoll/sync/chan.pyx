@@ -55,7 +55,7 @@ cdef int grow(Chan chan) except -1:
     cdef Py_ssize_t more = min(max(size, FIRST_RING), chan.limit - size)
     cdef PyObject *value
     cdef Py_ssize_t i
-    for i in range(more):
+    for _ in range(more):
         chan.ring.append(None)
     if chan.head == 0:
         return 0
