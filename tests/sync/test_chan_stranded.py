@@ -2,10 +2,11 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
-from netpoll import Cancelled, go, run
+from netpoll import Cancelled, Goroutine, go, gosched, run
 from netpoll._runtime import lifecycle
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
@@ -140,6 +141,58 @@ def test_ctrl_c_ends_a_wait_and_takes_nothing_with_it() -> None:
         assert channel.waiting == (0, 0)
     go(channel.send, 2)
     assert channel.recv() == 2
+
+
+@pytest.fixture
+def alarm_is_ctrl_c() -> Iterator[None]:
+    """Make a Ctrl-C of SIGALRM, which a timer sends."""
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def joined_under_fire(goroutine: Goroutine) -> int:
+    """Wait for a goroutine, and be interrupted all the time; return how often."""
+    interrupts = 0
+    while True:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 1e-5 * (interrupts % 7 + 1))
+            goroutine.join()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            gosched()  # what was on its way comes here
+        except KeyboardInterrupt:
+            interrupts += 1
+            continue
+        return interrupts
+
+
+@in_run
+def test_hundreds_of_ctrl_c_disturb_nobody_but_main(alarm_is_ctrl_c: None) -> None:
+    channel, words, done = Chan[int](2), Chan[int](), Chan[None]()
+    received: list[int] = []
+
+    def send() -> None:
+        for value in range(1000):
+            select((channel.send, value), (words.send, value))
+
+    def receive() -> None:
+        while True:
+            match select(channel, words, done):
+                case 2, _, _:
+                    return
+                case _, value, True:
+                    received.append(value)
+
+    senders, receivers = [[go(work) for _ in range(2)] for work in (send, receive)]
+    interrupts = sum(map(joined_under_fire, senders))
+    while len(channel):
+        gosched()
+    done.close()
+    for receiver in receivers:
+        receiver.join()
+    assert interrupts > 10
+    assert sorted(received) == sorted([*range(1000)] * 2)
 
 
 def test_a_run_that_ends_lets_everybody_go() -> None:

@@ -232,21 +232,30 @@ def test_a_cancellation_on_another_thread_races_with_what_comes() -> None:
     assert outcomes.total() == 300
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
 @in_run
-def test_pings_between_threads_are_all_answered(switching_often: None) -> None:
-    there, back = Chan[int](), Chan[int]()
-
-    def answer() -> None:
+def test_pings_between_threads_are_all_answered(threads: int, switching_often: None) -> None:
+    def answer(there: Chan[int], back: Chan[int]) -> None:
         for value in there:
             back.send(value)
 
-    thread = Outcome(run, answer)
-    thread.start()
-    for value in range(2000):
-        there.send(value)
-        assert back.recv() == value
-    there.close()
-    thread.result()
+    def ask(there: Chan[int], back: Chan[int]) -> None:
+        for value in range(8000 // threads):
+            if value % 3:
+                there.send(value)
+            else:
+                select((there.send, value), back.recv)
+            assert back.recv() == value
+        there.close()
+
+    pairs = [(Chan[int](), Chan[int]()) for _ in range(threads)]
+    answering = [Outcome(run, answer, there, back) for there, back in pairs]
+    for thread in answering:
+        thread.start()
+    for goroutine in [go(ask, *pair) for pair in pairs]:
+        goroutine.join()
+    for thread in answering:
+        thread.result()
 
 
 @in_run
