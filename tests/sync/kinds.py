@@ -12,9 +12,9 @@ from netpoll.sync import Cond, Event, Mutex, RWMutex, Semaphore, WaitGroup
 class Wait:
     """A thing that is taken, and what can be done about it.
 
-    take: waits for it; a time that is up is False or TimeoutError. give: lets one who waits have it.
-    back: what that one does in the end. free: whether it is as if nobody had ever been there, once
-    it was given and given back.
+    take: waits for it; a time that is up is False or TimeoutError. give: lets one who waits have
+    it. back: what that one does in the end. free: whether it is as if nobody had ever been there,
+    once it was given and given back.
     """
 
     what: object

@@ -1,7 +1,7 @@
 """What the locks are to do, said as plainly as possible: who has them and who waits, in lists.
 
-A kind is what somebody asks for: of a mutex 0, of an RWMutex READ or WRITE, of a semaphore the number
-of units.
+A kind is what somebody asks for: of a mutex 0, of an RWMutex READ or WRITE, of a semaphore the
+number of units.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class MutexModel(Model):
     kinds = (0,)
 
     def fits(self, kind: int) -> bool:
-        return not self.holding
+        return kind == 0 and not self.holding
 
     def next_ones(self) -> list[tuple[int, int]]:
         return [] if self.holding else self.waiting[:1]
@@ -119,9 +119,9 @@ class RWMutexModel(Model):
 class Real(Protocol):
     """A lock as the models see it."""
 
-    def take(self, kind: int, timeout: float | None = None) -> None: ...
-    def try_take(self, kind: int) -> bool: ...
-    def back(self, kind: int) -> None: ...
+    def take(self, kind: int, timeout: float | None = None, /) -> None: ...
+    def try_take(self, kind: int, /) -> bool: ...
+    def back(self, kind: int, /) -> None: ...
 
 
 class RealMutex:
@@ -131,13 +131,13 @@ class RealMutex:
     def __repr__(self) -> str:
         return repr(self.lock)
 
-    def take(self, kind: int, timeout: float | None = None) -> None:
+    def take(self, _kind: int, timeout: float | None = None, /) -> None:
         self.lock.lock(timeout)
 
-    def try_take(self, kind: int) -> bool:
+    def try_take(self, _kind: int, /) -> bool:
         return self.lock.try_lock()
 
-    def back(self, kind: int) -> None:
+    def back(self, _kind: int, /) -> None:
         self.lock.unlock()
 
 

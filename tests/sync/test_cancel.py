@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from netpoll import Cancelled, GoroutineCancelled, current, go, gosched, sleep
+from netpoll import Cancelled, Goroutine, GoroutineCancelled, current, go, gosched, sleep
 from netpoll.sync import Barrier, Event, Mutex, RWMutex, Semaphore, WaitGroup
 from tests.running import Outcome, in_run, parked
 from tests.sync.kinds import Wait, each_kind, nobody_waits
@@ -248,9 +248,9 @@ def test_cancelling_from_another_thread_leaves_the_lock_in_order(which: int) -> 
         within = [0]
         workers = [go(program, take, back, within) for _ in range(4)]
 
-        def cancel_some(victims: list[object]) -> None:
+        def cancel_some(victims: list[Goroutine[None]]) -> None:
             for victim in victims:
-                victim.cancel()  # type: ignore[attr-defined]
+                victim.cancel()
 
         canceller = Outcome(cancel_some, workers[1:3])
         canceller.start()

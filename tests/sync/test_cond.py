@@ -394,8 +394,6 @@ print(cond.mutex)
 """
 
 
-
-
 @pytest.mark.parametrize(
     "locking",
     [
@@ -407,14 +405,13 @@ print(cond.mutex)
 def test_a_deadlock_is_told_and_no_unlock_goes_wrong(locking: str) -> None:
     said = says(LOCKED_FOR_EVER.format(first="pass", locking=locking, error="DeadlockError"))
     assert said == (
-        "main does not have it: True\nother has it still: True\n"
-        "DeadlockError 1\n<Mutex unlocked>\n"
+        "main does not have it: True\nother has it still: True\nDeadlockError 1\n<Mutex unlocked>\n"
     )
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_gets_out_of_a_wait_that_cannot_lock_again(times: int) -> None:
-    press = "for _ in range(%d): os.kill(os.getpid(), signal.SIGINT); sleep(0.001)" % times
+    press = f"for _ in range({times}): os.kill(os.getpid(), signal.SIGINT); sleep(0.001)"
     said = says(
         LOCKED_FOR_EVER.format(
             first=press, locking="with cond.mutex: wait()", error="KeyboardInterrupt"

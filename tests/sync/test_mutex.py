@@ -5,8 +5,8 @@ import weakref
 
 import pytest
 
-import netpoll
 from netpoll import go, gosched, run, sleep, sync
+from netpoll._runtime.scheduler import attached_scheduler
 from netpoll.sync import Mutex
 from tests.running import Outcome, in_run, on_thread, parked
 
@@ -127,7 +127,7 @@ def test_who_is_handed_it_runs_next() -> None:
 
     mutex.lock()
     waiter = parked(go(work))
-    others = [go(order.append, i) for i in range(3)]
+    others = [go(order.append, name) for name in "abc"]
     mutex.unlock()
     for other in [waiter, *others]:
         other.join()
@@ -236,7 +236,7 @@ def test_a_thread_without_goroutines_locks_it_and_stays_without() -> None:
             said = repr(mutex)
         assert mutex.try_lock()
         mutex.unlock()
-        assert netpoll._runtime.scheduler.attached_scheduler() is None  # type: ignore[attr-defined]
+        assert attached_scheduler() is None
         return said
 
     assert on_thread(work) == "<Mutex locked by thread test-work>"

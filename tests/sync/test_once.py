@@ -3,6 +3,8 @@
 import gc
 import traceback
 import weakref
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -60,7 +62,9 @@ def test_what_it_raises_is_raised_each_time_and_it_is_called_once() -> None:
     waiting = [parked(go(guard.do, fail)) for _ in range(3)]
     begin.set()
     errors = []
-    for attempt in [*(w.join for w in waiting), lambda: guard.do(fail), lambda: guard.do(fail)]:
+    again = partial(guard.do, fail)
+    attempts: list[Callable[[], None]] = [*(w.join for w in waiting), again, again]
+    for attempt in attempts:
         with pytest.raises(KeyError) as caught:
             attempt()
         errors.append(caught.value)
@@ -200,7 +204,7 @@ def test_it_lets_go_of_the_function_when_that_has_been_called() -> None:
 
     held = Held()
     gone = weakref.ref(held)
-    function = once(lambda held=held: len(repr(held)))
+    function = once(partial(id, held))
     del held
     gc.collect()
     assert gone() is not None

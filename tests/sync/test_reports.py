@@ -71,7 +71,7 @@ def test_one_that_reads_twice_with_a_writer_in_between() -> None:
 @pytest.mark.parametrize(
     ("setting", "wait", "expected"),
     [
-        ("s = Semaphore(3); s.acquire(2)", "s.acquire(2)", "to acquire from <Semaphore 1 of 3 free"),
+        ("s = Semaphore(2); s.acquire()", "s.acquire(2)", "to acquire from <Semaphore 1 of 2 free"),
         ("e = Event()", "e.wait()", "for <Event clear"),
         ("wg = WaitGroup(); wg.add(2)", "wg.wait()", "for <WaitGroup 2 to go"),
     ],

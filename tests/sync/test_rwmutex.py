@@ -19,8 +19,7 @@ def test_the_tries_say_who_may_have_it() -> None:
     rw.unlock()
     assert rw.try_rlock()
     assert rw.try_rlock()
-    assert rw.readers == 2
-    assert not rw.locked
+    assert (rw.readers, rw.locked) == (2, False)
     assert not rw.try_lock()
     rw.runlock()
     rw.runlock()
@@ -181,7 +180,7 @@ def test_the_sides_work_with_with_any_number_of_times() -> None:
     for _ in range(2):
         with writing:
             assert rw.locked
-            with pytest.raises(TimeoutError, match="no lock for reading within 0.001 s"):
+            with pytest.raises(TimeoutError, match=r"no lock for reading within 0\.001 s"):
                 rw.reading(0.001).__enter__()
             with pytest.raises(TimeoutError, match="no lock for writing within 0 s"):
                 rw.writing(timeout=0).__enter__()

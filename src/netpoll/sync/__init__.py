@@ -1,8 +1,8 @@
 """Locks, and what else goroutines wait for one another with.
 
-Mutex, RWMutex, Cond, WaitGroup, Once, `once` and Pool are Go's and have Go's names; Event and Barrier
-are Python's and have those of `threading`; Semaphore is that of golang.org/x/sync. One name for one
-thing: a mutex has `lock` and `unlock` and no `acquire`, which takes units of a semaphore.
+Mutex, RWMutex, Cond, WaitGroup, Once, `once` and Pool are Go's and have Go's names; Event and
+Barrier are Python's and have those of `threading`; Semaphore is that of golang.org/x/sync. One name
+for one thing: a mutex has `lock` and `unlock` and no `acquire`, which takes units of a semaphore.
 
 All of them serve goroutines of any thread, and threads that have none. Who waits stands in line,
 first in, first out, and is handed what it waits for. Only what has to wait parks, and only that

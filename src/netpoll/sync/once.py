@@ -6,10 +6,10 @@
     raised         raises the same      raises the same
     was broken off calls the function   calls the function
 
-Broken off is a call by what is no `Exception`: its goroutine was cancelled, somebody pressed Ctrl-C.
-That says nothing about the function, so the next one calls it anew. What it raised by itself is its
-outcome: Go's OnceFunc panics again with it, and Go's Once.Do, which goes on as if nothing had
-happened, is not followed in that.
+A call is broken off by what is no `Exception`: its goroutine was cancelled, somebody pressed
+Ctrl-C. That says nothing about the function, so the next one calls it anew. What it raised by
+itself is its outcome: Go's OnceFunc panics again with it, and Go's Once.Do, which goes on as if
+nothing had happened, is not followed in that.
 
 Source: go1.27 sync/once.go, sync/oncefunc.go.
 """
@@ -76,7 +76,7 @@ class Once:
 
 
 def once(fn: Callable[[], T], /) -> Callable[[], T]:
-    """Make a function of no arguments one that is called one time, and returns that value ever after.
+    """Make a function of no arguments one that is called one time; its value is kept for ever.
 
     Who calls it meanwhile parks until the value is there. Raises what fn raises, each time, if that
     is an Exception; otherwise as `Once.do`. Lets go of fn when it has been called. TypeError for an

@@ -54,7 +54,7 @@ class Pool(Generic[T]):
         return self._new()
 
     def put(self, item: T, /) -> None:
-        """Give an object back, or for the first time, in the state in which the next one may use it.
+        """Give an object back, in the state in which the next one may use it.
 
         Source: go1.27 sync/pool.go (*Pool).Put.
         """

@@ -19,7 +19,7 @@ from libc.stdint cimport int64_t
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, scheduler_or_none, spend
-from netpoll._runtime.waitq cimport Waiter, WaitQ, dequeue
+from netpoll._runtime.waitq cimport WaitQ, dequeue
 from netpoll.sync.holder cimport Holder, hold_by, hold_here, holds_here, name_of_holder
 from netpoll.sync.line cimport Shared, join_line, length, let_all_in, stand
 

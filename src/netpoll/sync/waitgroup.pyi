@@ -40,9 +40,7 @@ class WaitGroup(Shared):
         Source: go1.27 sync/waitgroup.go (*WaitGroup).Wait.
         """
 
-    def go(
-        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Goroutine[_T]:
+    def go(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
         """Start `fn(*args, **kwargs)` as a goroutine that is one of the tasks; return it.
 
         The task is done when the goroutine has ended, in whatever way: also if fn raises, and if it
@@ -60,5 +58,9 @@ class Task:
     """
 
     def __new__(cls, waitgroup: WaitGroup, fn: Callable[..., object]) -> Self: ...
+    @property
+    def __qualname__(self) -> str:
+        """The function's own, from which the goroutine has its name."""
+
     def __del__(self) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
