@@ -117,7 +117,6 @@ LOCKS = [mutex, to_write_behind_a_writer, to_write_behind_a_reader, one_unit, al
 """Those that one at a time can have."""
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-each_lock = pytest.mark.parametrize("kind", LOCKS, ids=lambda kind: kind.__name__)
 
 
 def nobody_waits(what: object) -> bool:

@@ -6,7 +6,7 @@ from threading import BrokenBarrierError
 import pytest
 
 from netpoll import Goroutine, GoroutineCancelled, current, go, gosched, sleep
-from netpoll.sync import Barrier
+from netpoll.sync import Barrier, Event
 from tests.running import in_run, parked
 
 
@@ -197,6 +197,18 @@ def test_while_the_action_runs_the_next_round_fills_and_no_time_is_up() -> None:
     assert not barrier.broken
     assert barrier.wait() == 1
     next_one.join(10)
+
+
+@in_run
+def test_while_the_action_runs_who_is_out_of_time_sleeps() -> None:
+    end = Event()
+    barrier = Barrier(2, end.wait)
+    waiter, last = parked(go(barrier.wait, 0.001)), parked(go(barrier.wait))
+    sleep(0.03)
+    assert waiter.waited is not None
+    assert waiter.waited > 0.015  # since it parked last
+    end.set()
+    assert (waiter.join(10), last.join(10)) == (0, 1)
 
 
 @in_run

@@ -7,9 +7,9 @@ import pytest
 from netpoll import go, gosched, run, shield
 from netpoll._runtime import lifecycle, report
 from netpoll.sync import Mutex, RWMutex, Semaphore
-from tests.running import parked
+from tests.running import Outcome, parked
 from tests.runtime.children import in_child, no_warning
-from tests.sync.kinds import Wait, each_kind, nobody_waits
+from tests.sync.kinds import LOCKS, Wait, each_kind, nobody_waits, signal
 
 Kind = Callable[[], Wait]
 
@@ -48,22 +48,62 @@ def test_what_was_given_to_one_who_is_left_behind_goes_back(
     assert wait.free()
 
 
-def test_small_ones_go_in_when_the_large_one_before_them_is_left_behind(
+@pytest.mark.parametrize("kind", [*LOCKS, signal], ids=lambda kind: kind.__name__)
+def test_what_was_given_to_one_who_is_left_behind_goes_to_the_next_in_line(
+    kind: Kind, no_grace: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = kind()
+    next_one = Outcome(run, wait.take)  # on a thread of its own, which goes on
+
+    def main() -> None:
+        parked(go(for_ever, wait.take))
+        next_one.start()
+        while "2 waiting" not in repr(wait.what):
+            gosched()
+
+    monkeypatch.setattr(report, "left_behind", lambda *_: wait.give())
+    run(main)
+    assert next_one.result() is not False
+    wait.back()
+    assert wait.free()
+
+
+def test_a_small_one_goes_in_when_the_large_one_before_it_is_left_behind(
     no_grace: None, left_behind: list[str]
 ) -> None:
     units = Semaphore(2)
+    small = Outcome(run, units.acquire)  # on a thread of its own, which goes on
 
     def main() -> None:
         units.acquire()
         parked(go(for_ever, lambda: units.acquire(2)))
-        go(for_ever, units.acquire)
-        gosched()
+        small.start()
+        while "2 waiting" not in repr(units):
+            gosched()
 
     run(main)
-    assert len(left_behind) == 2
-    left_behind.clear()
-    # Both are left behind, one after the other: the second was granted its unit, and gave it back.
-    assert repr(units) == "<Semaphore 1 of 2 free>"
+    assert left_behind.pop().startswith("for_ever")
+    small.result()
+    assert repr(units) == "<Semaphore 0 of 2 free>"
+
+
+def test_a_reader_goes_in_when_the_writer_before_it_is_left_behind(
+    no_grace: None, left_behind: list[str]
+) -> None:
+    rw = RWMutex()
+    reader = Outcome(run, rw.rlock)
+
+    def main() -> None:
+        rw.rlock()
+        parked(go(for_ever, rw.lock))
+        reader.start()
+        while "1 waiting to read" not in repr(rw):
+            gosched()
+
+    run(main)
+    assert left_behind.pop().startswith("for_ever")
+    reader.result()
+    assert repr(rw) == "<RWMutex 2 reading>"
 
 
 @no_warning

@@ -6,9 +6,9 @@
     (one step)                  time is up                              -> lock again; False
                                 cancelled                               -> lock again; Cancelled
     lock again                  cancelled: comes up at the next park    taken
-                                Ctrl-C                                  waited for, for 50 ms; then KeyboardInterrupt
-                                nobody could ever unlock it             DeadlockError
-                                (these two leave it with whoever has it, and the unlock that follows does nothing)
+                                Ctrl-C, a deadlock                      taken if it is free within 50 ms; else it stays
+                                                                        with who has it, the exception comes up, and
+                                                                        the unlock that follows does nothing
 
 A signal goes to who stands in line and to nobody else: one that comes before wait is lost, and one that comes at the
 same moment as a timeout or a cancellation counts (True, and the cancellation comes up at the next park). Locking again

@@ -7,7 +7,6 @@ from netpoll._runtime.raised cimport np_pass_on
 from netpoll._runtime.scheduler cimport Scheduler
 from netpoll._runtime.wait cimport park_shared
 from netpoll._runtime.waitq cimport Waiter, WaitQ, enqueue, leave
-from netpoll.errors import DeadlockError
 
 cdef enum:
     HURRY = 50_000_000      # ns within which a Ctrl-C is promised to be heard
@@ -75,8 +74,8 @@ cdef int stand(Shared what, Scheduler s, G g, Waiter *waiter, int64_t until, con
 cdef int stand_firm(Shared what, Scheduler s, G g, Waiter *waiter, const char *reason) except -1:
     """Park until the waiter is granted, whatever is cancelled meanwhile; that comes up at the next park.
 
-    A Ctrl-C, or what a signal handler raises, comes up with the grant if that is there within HURRY, and without it
-    then, or when there is another one; a deadlock, in which nobody could ever grant it, at once.
+    A Ctrl-C, what a signal handler raises, or a deadlock comes up with the grant if that is there within HURRY, and
+    else without it, at the latest when there is another one.
     """
     cdef int outcome = 0
     cdef int64_t until = 0
@@ -85,7 +84,7 @@ cdef int stand_firm(Shared what, Scheduler s, G g, Waiter *waiter, const char *r
     while outcome >= 0 and not waiter.granted:
         if g.interrupt is not None:
             before, pending, g.interrupt = pending, g.interrupt, None
-            if before is not None or isinstance(pending, DeadlockError):
+            if before is not None:
                 break
             until = after(HURRY)
         elif pending is not None and g.wake == WAKE_TIMEOUT:

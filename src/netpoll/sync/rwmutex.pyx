@@ -185,8 +185,8 @@ cdef class RWMutex(Shared):
 
     cdef void read_done(self) noexcept:
         self.active -= 1
-        if self.active == 0 and not self.let_writer_in():
-            self.let_readers_in()
+        if not self.active:
+            self.let_writer_in()    # no reader is in line without one
 
     cdef void next_turn(self) noexcept:
         """After a writer: the readers who came meanwhile, or else the next writer."""
@@ -195,13 +195,11 @@ cdef class RWMutex(Shared):
         else:
             self.let_writer_in()
 
-    cdef bint let_writer_in(self) noexcept:
+    cdef void let_writer_in(self) noexcept:
         cdef void *g = dequeue(&self.to_write, TO_WRITE)
-        if g == NULL:
-            return False
-        hold_by(&self.writer, g)
-        ready(g)
-        return True
+        if g != NULL:
+            hold_by(&self.writer, g)
+            ready(g)
 
     cdef void let_readers_in(self) noexcept:
         self.active += length(&self.to_read)
