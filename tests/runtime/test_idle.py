@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from netpoll import blocking, current, go, gosched, lowlevel, net, run, sleep
+from netpoll import Goroutine, blocking, current, go, gosched, lowlevel, net, run, sleep
 from netpoll._runtime import lifecycle
 from netpoll._runtime.alarm import Alarm, pending
 from netpoll._runtime.clock import monotonic_ns, stand_at
@@ -203,7 +203,7 @@ def test_those_who_wait_are_counted_by_what_they_wait_for() -> None:
     assert counts() == (0, 0, 0)
     near, far = net.pipe()
     with near, far:
-        waiting = [parked(go(near.read, 1))]
+        waiting: list[Goroutine] = [parked(go(near.read, 1))]
         assert counts() == (1, 0, 0)
         waiting.append(parked(go(lowlevel.park)))
         assert counts() == (1, 1, 0)

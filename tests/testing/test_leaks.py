@@ -19,7 +19,7 @@ def test_a_block_that_leaves_nothing_is_fine() -> None:
         with net.listen("tcp", "127.0.0.1:0") as listener:
             net.dial("tcp", listener.local_addr).close()
         assert blocking(int) == 0
-        Alarm(3600, sleep).stop()
+        Alarm(3600, gosched).stop()
 
 
 @in_run
@@ -133,9 +133,9 @@ def test_a_thread_that_is_about_to_end_is_waited_for() -> None:
 
 @in_run
 def test_an_alarm_is_named() -> None:
-    named = r"alarm: sleep-\d+ \(started at .*test_leaks.py"
+    named = r"alarm: gosched-\d+ \(started at .*test_leaks.py"
     with pytest.raises(AssertionError, match=named), no_leaks():
-        alarm = Alarm(3600, sleep)
+        alarm = Alarm(3600, gosched)
     alarm.stop()
 
 

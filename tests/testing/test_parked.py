@@ -64,8 +64,13 @@ def test_several_wait_at_once_and_all_go_on() -> None:
         wait_all_parked()
         seen.append(name)
 
+    def work() -> None:
+        for _ in range(10):
+            gosched()
+        seen.append("work")
+
     waits = [go(wait, name) for name in "abc"]
-    worker = go(lambda: ([gosched() for _ in range(10)], seen.append("work")))
+    worker = go(work)
     wait_all_parked()
     assert seen[0] == "work"
     for each in waits:
@@ -125,8 +130,12 @@ def test_one_who_is_cancelled_there_is_forgotten() -> None:
 
 @in_run
 def test_it_is_of_each_thread_alone() -> None:
+    def work() -> None:
+        for _ in range(10):
+            gosched()
+
     def other() -> bool:
-        worker = go(lambda: [gosched() for _ in range(10)])
+        worker = go(work)
         wait_all_parked()
         return worker.done
 
@@ -156,7 +165,11 @@ def test_afterwards_the_scheduler_waits_as_ever() -> None:
 def test_who_is_woken_before_the_others_ran_goes_on_in_turn() -> None:
     # A goroutine that is runnable when the wait begins has run when it ends, whoever made it so.
     seen: list[str] = []
-    sleeper = parked(go(lambda: (lowlevel.park(), seen.append("woken"))))
-    lowlevel.ready(sleeper)
+
+    def work() -> None:
+        lowlevel.park()
+        seen.append("woken")
+
+    lowlevel.ready(parked(go(work)))
     wait_all_parked()
     assert seen == ["woken"]

@@ -165,9 +165,14 @@ class Account:
 
 def lost_update() -> None:
     account = Account()
+
+    def later() -> None:
+        gosched()
+        gosched()
+        account.deposit()
+
     go(account.deposit)
-    second = go(lambda: (gosched(), gosched(), account.deposit()))
-    second.join()
+    go(later).join()
     assert account.balance == 2
 
 
@@ -204,8 +209,12 @@ def test_an_exception_that_nobody_joins_is_a_failure(
     def fail() -> None:
         raise LookupError("nobody looks")
 
+    def main() -> None:
+        go(fail)
+        sleep(0.001)
+
     with pytest.raises(LookupError, match="nobody looks") as caught:
-        each_seed(lambda: (go(fail), gosched()), n=1)
+        each_seed(main, n=1)
     assert "in goroutine" in caught.value.__notes__[0]
     assert "test_seeds.py" in caught.value.__notes__[0]
     assert "seed 0" in caught.value.__notes__[1]
@@ -243,7 +252,11 @@ def test_a_hook_of_the_programs_own_hears_of_them(unhandled: Unhandled) -> None:
     def fail() -> None:
         raise LookupError
 
-    each_seed(lambda: (go(fail), sleep(0.001)), n=1)
+    def main() -> None:
+        go(fail)
+        sleep(0.001)
+
+    each_seed(main, n=1)
     assert isinstance(unhandled.pop()[1], LookupError)
 
 

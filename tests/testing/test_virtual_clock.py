@@ -224,7 +224,7 @@ def test_two_goroutines_cannot_advance_it_at_once() -> None:
 def test_who_is_cancelled_while_it_advances_leaves_the_time_where_it_is() -> None:
     with virtual_clock() as clock:
         mover = go(clock.advance, HOUR)
-        go(lambda: (sleep(60), mover.cancel()))
+        Alarm(60, mover.cancel)
         with pytest.raises(Exception, match="cancelled"):
             mover.join()
         assert clock.elapsed == 60

@@ -4,7 +4,7 @@ way."""
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 
@@ -41,7 +41,7 @@ def in_memory() -> Iterator[Ends]:
 
 
 KINDS = pytest.mark.parametrize("ends", [over_tcp, over_unix, in_memory])
-Kind = Callable[[], "contextmanager[Ends]"]
+Kind = Callable[[], AbstractContextManager[Ends]]
 
 
 @KINDS

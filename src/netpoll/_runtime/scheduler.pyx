@@ -519,7 +519,7 @@ cdef class Scheduler:
         self.shuffle = seed
 
     def set_on_idle(self, fn, int64_t grace=0):
-        """Have `fn(ns)` called whenever everybody is parked, where the thread would wait for that long (None: for ever).
+        """Have `fn(ns)` called when everybody is parked, where the thread would wait for that long (None: for ever).
 
         It runs inside the scheduler and must not park. Where it returns something true, or has made a goroutine
         runnable, work is looked for anew instead of waiting; what it raises goes to main. While somebody waits for a
