@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from netpoll import blocking, go, gosched, lowlevel, net, run, sleep
+from netpoll import blocking, go, gosched, lowlevel, net, run, shield, sleep
 from netpoll._runtime.alarm import Alarm
 from netpoll.testing import no_leaks, virtual_clock
 from tests.running import in_run, open_descriptors, parked
+from tests.testing.ends import over_tcp
 
 
 @in_run
@@ -18,6 +19,11 @@ def test_a_block_that_leaves_nothing_is_fine() -> None:
         go(sleep, 0.001).join()
         with net.listen("tcp", "127.0.0.1:0") as listener:
             net.dial("tcp", listener.local_addr).close()
+        with over_tcp() as (first, second), over_tcp() as (third, fourth):
+            first.write(b"spliced")
+            first.close_write()
+            assert net.copy(third, second) == 7
+            assert fourth.read(10) == b"spliced"
         assert blocking(int) == 0
         Alarm(3600, gosched).stop()
 
@@ -51,8 +57,9 @@ def test_one_that_was_cancelled_gets_to_its_end() -> None:
         try:
             lowlevel.park()
         finally:
-            for _ in range(50):
-                gosched()
+            with shield():
+                for _ in range(50):
+                    gosched()
 
     with no_leaks():
         parked(go(slow_to_end)).cancel()

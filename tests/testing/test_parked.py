@@ -6,7 +6,8 @@ import time
 import pytest
 
 from netpoll import GoroutineCancelled, blocking, current, go, gosched, lowlevel, run, sleep
-from netpoll.testing import virtual_clock, wait_all_parked
+from netpoll._runtime.permits import call_done
+from netpoll.testing import _idle, virtual_clock, wait_all_parked
 from tests.running import in_run, parked
 
 
@@ -125,7 +126,18 @@ def test_one_who_is_cancelled_there_is_forgotten() -> None:
     waits.cancel()
     with pytest.raises(GoroutineCancelled):
         waits.join()
+    assert _idle._here.parked == []
     wait_all_parked()
+
+
+@in_run
+def test_what_is_meant_for_a_call_does_not_end_it() -> None:
+    waits = go(wait_all_parked)
+    call_done(parked(waits))
+    for _ in range(10):
+        gosched()
+    assert not waits.done
+    waits.join()
 
 
 @in_run

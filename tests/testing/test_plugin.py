@@ -1,22 +1,25 @@
 """The plugin for pytest, in a pytest of its own."""
 
-from importlib.metadata import entry_points
-
 import pytest
 
-pytest_plugins = ["pytester"]
+from tests.testing.plugin import plugin_options
 
-PLUGIN = "netpoll.testing.pytest_plugin"
+pytest_plugins = ["pytester"]
 
 
 def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
     """Run a file of tests, which must come out with these counts; return what pytest has
     printed."""
     pytester.makepyfile(source)
-    installed = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
-    options = [] if installed else ["-p", PLUGIN]
     result = pytester.runpytest_subprocess(
-        *options, "-W", "error", "--strict-markers", "-p", "no:cacheprovider", "-p", "no:timeout"
+        *plugin_options(),
+        "-W",
+        "error",
+        "--strict-markers",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:timeout",
     )
     result.assert_outcomes(**counts)
     return result.stdout.str() + result.stderr.str()
@@ -227,35 +230,32 @@ def test_a_fixtures_goroutines_go_on_in_the_run(pytester: pytest.Pytester) -> No
     )
 
 
-@pytest.mark.parametrize(
-    ("mark", "complaint"),
-    [
-        ("(5)", "positional"),
-        ("(seconds=5)", "seconds"),
-        ("(shuffle=1, seeds=2)", "either shuffle"),
-    ],
-)
-def test_a_mark_that_makes_no_sense_fails_the_test(
-    pytester: pytest.Pytester, mark: str, complaint: str
-) -> None:
-    printed = outcome(
-        pytester, f"import pytest\n@pytest.mark.netpoll{mark}\ndef test_it(): pass", failed=1
-    )
-    assert complaint in printed
-
-
-def test_an_async_test_fails(pytester: pytest.Pytester) -> None:
+def test_a_mark_that_makes_no_sense_fails_the_test(pytester: pytest.Pytester) -> None:
     printed = outcome(
         pytester,
-        "import pytest\n@pytest.mark.netpoll\nasync def test_it(): pass",
-        failed=1,
+        """
+        import pytest
+
+        @pytest.mark.netpoll(5)
+        def test_a_number(): pass
+
+        @pytest.mark.netpoll(seconds=5)
+        def test_another_name(): pass
+
+        @pytest.mark.netpoll(shuffle=1, seeds=2)
+        def test_one_and_many(): pass
+
+        @pytest.mark.netpoll
+        async def test_async(): pass
+        """,
+        failed=4,
     )
-    assert "plain function" in printed
+    for complaint in ("positional", "'seconds'", "either shuffle", "run() needs a plain function"):
+        assert complaint in printed
 
 
 def test_the_mark_is_explained(pytester: pytest.Pytester) -> None:
-    installed = any(each.value == PLUGIN for each in entry_points(group="pytest11"))
-    result = pytester.runpytest_subprocess(*([] if installed else ["-p", PLUGIN]), "--markers")
+    result = pytester.runpytest_subprocess(*plugin_options(), "--markers")
     assert "@pytest.mark.netpoll(*, timeout=None, shuffle=None, seeds=None)" in result.stdout.str()
 
 

@@ -5,6 +5,8 @@ from itertools import permutations
 import pytest
 
 from netpoll import current, go, gosched, lowlevel, run, sleep
+from netpoll.sync.chan import Chan
+from netpoll.sync.select import select
 from netpoll.testing import each_seed, shuffled, virtual_clock
 from tests.conftest import Unhandled
 from tests.running import in_run
@@ -145,6 +147,25 @@ def test_it_goes_with_the_virtual_clock() -> None:
 
     assert [under(seed) for seed in range(10)] == [under(seed) for seed in range(10)]
     assert len({tuple(under(seed)) for seed in range(30)}) > 20
+
+
+def test_the_choice_of_select_depends_on_the_seed_too() -> None:
+    def main() -> tuple[int, ...]:
+        channels = [Chan[int](20) for _ in range(4)]
+        for i, chan in enumerate(channels):
+            for _ in range(20):
+                chan.send(i)
+        return tuple(select(*(chan.recv for chan in channels))[0] for _ in range(20))
+
+    def under(seed: int) -> tuple[int, ...]:
+        with shuffled(seed):
+            return run(main)
+
+    assert [under(seed) for seed in range(5)] == [under(seed) for seed in range(5)]
+    assert len({under(seed) for seed in range(30)}) == 30
+    assert len({run(main) for _ in range(10)}) == 10
+    with shuffled(1):
+        assert run(main) == run(main)
 
 
 # ---- each_seed

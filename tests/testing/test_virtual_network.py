@@ -3,43 +3,18 @@ way."""
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 
 import pytest
 
 from netpoll import DeadlineExceeded, go, net, sleep
 from netpoll.testing import virtual_clock, wait_all_parked
+from tests.net.ends import silent
 from tests.running import in_run
+from tests.testing.ends import Ends, in_memory, over_tcp, over_unix
 
-Ends = tuple[net.Conn, net.Conn]
 HOUR = 3600.0
-
-
-@contextmanager
-def over_tcp() -> Iterator[Ends]:
-    with net.listen("tcp", "127.0.0.1:0") as listener:
-        near = net.dial("tcp", listener.local_addr)
-        with near, listener.accept() as far:
-            yield near, far
-
-
-@contextmanager
-def over_unix() -> Iterator[Ends]:
-    near, far = (net.from_fd(end.detach()) for end in socket.socketpair())
-    assert isinstance(near, net.UnixConn)
-    assert isinstance(far, net.UnixConn)
-    with near, far:
-        yield near, far
-
-
-@contextmanager
-def in_memory() -> Iterator[Ends]:
-    near, far = net.pipe()
-    with near, far:
-        yield near, far
-
-
 KINDS = pytest.mark.parametrize("ends", [over_tcp, over_unix, in_memory])
 Kind = Callable[[], AbstractContextManager[Ends]]
 
@@ -122,6 +97,17 @@ def test_time_does_not_overtake_connections_that_are_made() -> None:
         assert clock.elapsed == 1
         listener.close()
         server.join()
+
+
+@pytest.mark.parametrize("more", [[], ["127.0.0.2", "127.0.0.3"]])
+@in_run
+def test_a_dial_that_nobody_answers_ends_by_it(more: list[str]) -> None:
+    names = [(socket.AF_INET, 1, 6, "", (each, 0)) for each in ("127.0.0.1", *more)]
+    with silent() as address, virtual_clock() as clock:
+        port = address.rpartition(":")[2]
+        with pytest.raises(TimeoutError):
+            net.dial("tcp", f"name:{port}", resolver=net.Resolver(lambda *_: names), timeout=5)
+        assert clock.elapsed == 5
 
 
 @in_run

@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.backend import new_poller
 from netpoll._runtime.clock cimport after, nanoseconds, nanotime
-from netpoll._runtime.g cimport BY_CALL, G, G_DEAD, G_WAITING, IN_LINE, IN_QUEUE, WAKE_INTERRUPT, name_of
+from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, IN_LINE, IN_QUEUE, ON_THREAD, WAKE_INTERRUPT, name_of
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.scheduler cimport Scheduler, current_g, detach, park, ready_all, ready_list
@@ -159,7 +159,7 @@ def after_fork(Scheduler s not None):
     s.net_waiters = g.on_strand != NULL and not g.inside_mode & IN_QUEUE
     s.shared = g.waits_on != NULL
     s.outside = g.parked_for != 0
-    s.calls = g.parked_for == BY_CALL
+    s.calls = g.parked_for & ON_THREAD != 0
     parents.shut()      # first: the gate's end must not reach the parent's registrations
     s.gate = None
     s.poller = new_poller()

@@ -34,14 +34,12 @@ cdef enum Wake:
     WAKE_CANCEL = 2     # it was cancelled
     WAKE_INTERRUPT = 3  # an exception for it arrived (Ctrl-C, a deadlock)
 
-cdef enum Permit:
-    # Kept apart: a call on a thread takes no wake-up that was meant for park().
-    BY_READY = 1
-    BY_CALL = 2
-
 # What must happen to the thing a goroutine is inside of when it will never run again (it was left behind by
 # a run, or by a fork): somebody else may need the lock it holds, or stand behind it in a line.
 ctypedef void (*strand_fn)(void *inside, int mode) noexcept
+
+cdef enum:
+    ON_THREAD = 0x80    # set in `parked_for` of those who wait for what runs on another thread
 
 cdef enum:
     IN_LINE = 0x10   # set in `inside_mode` of those who wait in a line: they leave before any lock is freed

@@ -88,7 +88,7 @@ class ThreadPool:
         try:
             self.submit(job)
             while not job.done:
-                await_call()
+                await_call(on_thread=True)
         finally:
             job.waiter = None
         return job.outcome()

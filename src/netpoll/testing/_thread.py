@@ -9,11 +9,13 @@ Each thread has its own.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 
 from netpoll._runtime import lifecycle
 from netpoll._runtime.scheduler import Scheduler, attached_scheduler
+from netpoll.sync.select import seed as seed_select
 
 
 class _Settings(threading.local):
@@ -26,17 +28,23 @@ _settings = _Settings()
 
 
 def _apply(scheduler: Scheduler) -> None:
-    scheduler.set_shuffle(_settings.seed)
+    if _settings.seed:
+        _shuffle(scheduler, _settings.seed)
     scheduler.set_on_idle(_settings.on_idle, _settings.grace)
+
+
+def _shuffle(scheduler: Scheduler | None, seed: int) -> None:
+    if scheduler is not None:
+        scheduler.set_shuffle(seed)
+    # There is one generator for all threads, and none of its seeds leaves it as it would have been.
+    seed_select(seed or secrets.randbits(64))
 
 
 def set_seed(seed: int) -> int:
     """Have this thread's goroutines run in the order of a seed, 0: their own; return the last."""
     before = _settings.seed
     _settings.seed = seed
-    scheduler = attached_scheduler()
-    if scheduler is not None:
-        scheduler.set_shuffle(seed)
+    _shuffle(attached_scheduler(), seed)
     return before
 
 
