@@ -13,7 +13,17 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.backend import new_poller
 from netpoll._runtime.clock cimport after, nanoseconds, nanotime
-from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, IN_LINE, IN_QUEUE, ON_THREAD, WAKE_INTERRUPT, name_of
+from netpoll._runtime.g cimport (
+    G,
+    G_DEAD,
+    G_WAITING,
+    IN_LINE,
+    IN_QUEUE,
+    ON_THREAD,
+    WAKE_INTERRUPT,
+    name_of,
+    tell_end,
+)
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.scheduler cimport Scheduler, current_g, detach, park, ready_all, ready_list
@@ -143,6 +153,7 @@ def strand(Scheduler s not None, *, bint forked=False):
         s.unlink(g)
         if not forked:
             ready_all(&g.joiners)   # on other threads; those of this one are stranded as well
+            tell_end(g)
     s.runq = s.inbound = GList(NULL, NULL, 0)
     s.runnext = NULL
 

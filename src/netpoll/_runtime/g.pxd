@@ -45,6 +45,14 @@ cdef enum:
     IN_LINE = 0x10   # set in `inside_mode` of those who wait in a line: they leave before any lock is freed
     IN_QUEUE = 0x20  # the line is no descriptor's
 
+cdef class Watcher:
+    """Who is told of a goroutine's end, as one of those in its chain; see `watch`. Nothing here may run Python code."""
+
+    cdef Watcher also           # the next one in the chain
+
+    cdef void outcome(self, G g) noexcept   # it has one; others on its thread still wait for its end
+    cdef void ended(self, G g) noexcept     # it is dead
+
 cdef class G:
     cdef void *next             # on a GList
     cdef PyObject *greenlet     # its stack; owned, NULL before the first switch and after the end
@@ -74,6 +82,7 @@ cdef class G:
     cdef int inside_mode
     cdef Timer timer            # its own timeout
     cdef WaitQ joiners
+    cdef Watcher watcher        # the first of a chain, None: nobody
     cdef void *all_next         # the scheduler's list of all goroutines
     cdef void *all_prev
     cdef readonly uint64_t id
@@ -82,6 +91,9 @@ cdef class G:
     cdef object origin_code     # where it was started
     cdef int origin_lasti
 
+cdef void watch(G g, Watcher watcher) noexcept
+cdef void unwatch(G g, Watcher watcher) noexcept
+cdef void tell_end(G g) noexcept
 cdef bint failed(G g) noexcept
 cdef str name_of(G g)
 cdef str state_of(G g)

@@ -11,6 +11,46 @@ cdef void timed_out(Timer *timer, GList *ready) noexcept:
         push(ready, timer.arg)
 
 
+cdef class Watcher:
+    """What is told of the end of a goroutine; the kinds are in other files."""
+
+    cdef void outcome(self, G g) noexcept:
+        pass
+
+    cdef void ended(self, G g) noexcept:
+        pass
+
+
+cdef void watch(G g, Watcher watcher) noexcept:
+    """Have a watcher told of the end of a goroutine that is not dead. It watches no other one."""
+    watcher.also = g.watcher
+    g.watcher = watcher
+
+
+cdef void unwatch(G g, Watcher watcher) noexcept:
+    """Take a watcher out of the chain; nothing happens if it has been told already."""
+    cdef Watcher before = g.watcher
+    if before is watcher:
+        g.watcher = watcher.also
+        return
+    while before is not None:
+        if before.also is watcher:
+            before.also = watcher.also
+            return
+        before = before.also
+
+
+cdef void tell_end(G g) noexcept:
+    """Tell the watchers of a goroutine that it is dead, and forget them."""
+    cdef Watcher watcher = g.watcher
+    cdef Watcher following
+    g.watcher = None
+    while watcher is not None:
+        following, watcher.also = watcher.also, None
+        watcher.ended(g)
+        watcher = following
+
+
 cdef class G:
     """The data of a goroutine; the class that users see adds the methods."""
 

@@ -19,7 +19,7 @@ import weakref
 from inspect import iscoroutinefunction
 
 from netpoll._runtime import report
-from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, failed, name_of
+from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, Watcher, failed, name_of, tell_end
 from netpoll._runtime.greenlet cimport (
     PyGreenlet,
     PyGreenlet_Import,
@@ -120,6 +120,10 @@ cdef int tell(Scheduler s, G g, bint held) except -1:
 
 
 cdef void bury(Scheduler s, G g, bint held) noexcept:
+    cdef Watcher watcher = g.watcher
+    while watcher is not None:
+        watcher.outcome(g)
+        watcher = watcher.also
     if g.scope is not None:
         leave_all(g)
     # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
@@ -131,6 +135,8 @@ cdef void bury(Scheduler s, G g, bint held) noexcept:
     if g.joiners.first != NULL:
         g.joined = True
         ready_all(&g.joiners)
+    if g.watcher is not None:
+        tell_end(g)
     if s.draining and s.live <= 2:
         ready(s.main)
     g.greenlet = NULL   # the worker's again
