@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from netpoll import blocking, current, go, lowlevel, net, sleep
-from netpoll._runtime.threads import ThreadPool
-from tests.running import in_run, pair, parked
+from netpoll._runtime.threads import BlockingPool
+from tests.running import in_run, pair, parked, says
 from tests.runtime.children import Child, everything, in_child, no_warning
 
 pytestmark = no_warning
@@ -156,7 +156,7 @@ def test_calls_on_threads_survive_a_fork_on_both_sides() -> None:
 @in_run
 def test_every_pool_of_threads_survives_a_fork_on_both_sides() -> None:
     reading, writing = os.pipe()
-    pools = [ThreadPool(most=1, linger=0.01) for _ in range(3)]
+    pools = [BlockingPool(1, idle_timeout=0.01) for _ in range(3)]
     waiting = [parked(go(pool.call, os.read, reading, 1)) for pool in pools]
     for _ in range(2):
         # Their only threads are busy in the parent, and there are none of them in the child.
@@ -167,16 +167,32 @@ def test_every_pool_of_threads_survives_a_fork_on_both_sides() -> None:
     os.close(writing)
 
 
-@in_run
 def test_a_thread_whose_call_has_forked_is_none_of_the_childs_pool() -> None:
-    pool = ThreadPool(most=1, linger=0.01)
-    before = pool._work
+    said = says("""
+        import os, threading, warnings
+        from netpoll import blocking, run
+        from netpoll._runtime import threads
 
-    def goes_on() -> tuple[int, int, int]:
-        pool._serve(before)  # as the thread does when its call is over
-        return pool._threads, pool._idle, pool.call(lambda: 1)
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork where there are threads
+        reading, writing = os.pipe()
 
-    assert in_child(goes_on) == "(0, 0, 1)"
+        def fork():
+            pid = os.fork()
+            if pid:
+                return os.waitpid(pid, 0)[1]
+            threading.Thread(target=after, args=(threading.current_thread(),)).start()
+
+        def after(thread):
+            thread.join()  # its call is over, and it has looked for another one
+            pool = threads._pool
+            counts = pool.threads, pool.idle, blocking(lambda: 1)
+            os.write(writing, repr(counts).encode())
+            os._exit(4)
+
+        status = run(blocking, fork)
+        print(os.waitstatus_to_exitcode(status), os.read(reading, 100).decode())
+    """)
+    assert said == "4 (0, 0, 1)\n"
 
 
 @in_run

@@ -13,7 +13,7 @@ import pytest
 import netpoll
 from netpoll import Cancelled, GoroutineCancelled, blocking, go, gosched, sleep
 from netpoll._runtime import lifecycle, threads
-from netpoll._runtime.threads import ThreadPool
+from netpoll._runtime.threads import BlockingPool
 from tests.running import in_run, on_thread, pair, parked
 
 
@@ -22,17 +22,17 @@ class Wrong(Exception):
 
 
 @pytest.fixture
-def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPool]:
+def small_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockingPool]:
     """Put a pool of two threads, which leave soon, in the place of the real one."""
-    pool = ThreadPool(most=2, linger=0.01)
+    pool = BlockingPool(2, idle_timeout=0.01)
     monkeypatch.setattr(threads, "_pool", pool)
     yield pool
     wait_until_empty(pool)
 
 
-def wait_until_empty(pool: ThreadPool) -> None:
+def wait_until_empty(pool: BlockingPool) -> None:
     end = time.monotonic() + 5
-    while pool._threads:
+    while pool.threads:
         assert time.monotonic() < end, "the threads of the pool do not leave"
         time.sleep(0.001)
 
@@ -99,7 +99,7 @@ def test_it_works_without_run_and_on_any_thread() -> None:
 
 
 @in_run
-def test_a_function_on_a_thread_may_use_goroutines_of_its_own(small_pool: ThreadPool) -> None:
+def test_a_function_on_a_thread_may_use_goroutines_of_its_own(small_pool: BlockingPool) -> None:
     def work() -> int:
         return go(blocking, lambda: go(lambda: 3).join()).join()
 
@@ -163,7 +163,7 @@ def test_what_an_abandoned_function_raises_is_dropped(capfd: pytest.CaptureFixtu
 
 @in_run
 def test_a_function_that_has_not_begun_when_its_caller_is_cancelled_never_does(
-    small_pool: ThreadPool,
+    small_pool: BlockingPool,
 ) -> None:
     seen: list[int] = []
     stop = threading.Event()
@@ -195,7 +195,7 @@ def test_a_result_that_is_there_is_not_lost_to_a_cancellation() -> None:
 
 @in_run
 def test_what_a_function_starts_and_leaves_is_cancelled_before_the_next_call(
-    small_pool: ThreadPool,
+    small_pool: BlockingPool,
 ) -> None:
     began, ended = threading.Event(), threading.Event()
 
@@ -210,7 +210,7 @@ def test_what_a_function_starts_and_leaves_is_cancelled_before_the_next_call(
         go(linger)
         gosched()
 
-    small_pool._most = 1
+    small_pool.limit(1, 0.01)
     blocking(leave)
     assert began.is_set()
     assert blocking(ended.is_set)
@@ -219,7 +219,7 @@ def test_what_a_function_starts_and_leaves_is_cancelled_before_the_next_call(
 
 @in_run
 def test_the_caller_does_not_wait_for_what_a_function_leaves(
-    small_pool: ThreadPool,
+    small_pool: BlockingPool,
 ) -> None:
     ending, stop = threading.Event(), threading.Event()
 
@@ -245,7 +245,7 @@ def test_the_caller_does_not_wait_for_what_a_function_leaves(
 
 @in_run
 def test_what_a_function_leaves_and_will_not_end_is_reported(
-    small_pool: ThreadPool, left_behind: list[str], monkeypatch: pytest.MonkeyPatch
+    small_pool: BlockingPool, left_behind: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "GRACE", 0.01)
 
@@ -258,7 +258,7 @@ def test_what_a_function_leaves_and_will_not_end_is_reported(
         go(linger).name = "lingers"
         gosched()
 
-    small_pool._most = 1
+    small_pool.limit(1, 0.01)
     blocking(leave)
     assert blocking(int) == 0
     assert left_behind == ["lingers"]
@@ -267,7 +267,7 @@ def test_what_a_function_leaves_and_will_not_end_is_reported(
 
 @in_run
 def test_a_failure_that_a_function_leaves_unjoined_is_reported(
-    small_pool: ThreadPool, unhandled: list[tuple[netpoll.Goroutine, BaseException]]
+    small_pool: BlockingPool, unhandled: list[tuple[netpoll.Goroutine, BaseException]]
 ) -> None:
     kept = []
 
@@ -278,7 +278,7 @@ def test_a_failure_that_a_function_leaves_unjoined_is_reported(
         kept.append(go(fail))
         gosched()
 
-    small_pool._most = 1
+    small_pool.limit(1, 0.01)
     blocking(leave)
     assert blocking(int) == 0
     assert [(goroutine, type(error)) for goroutine, error in unhandled] == [(kept[0], Wrong)]
@@ -304,8 +304,8 @@ def test_an_async_function_is_refused_before_it_is_called() -> None:
 
 
 @in_run
-def test_a_pool_of_ones_own_has_threads_of_its_own(small_pool: ThreadPool) -> None:
-    own = ThreadPool(most=1, linger=0.01)
+def test_a_pool_of_ones_own_has_threads_of_its_own(small_pool: BlockingPool) -> None:
+    own = BlockingPool(1, idle_timeout=0.01)
     stop = threading.Event()
     busy = [parked(go(blocking, stop.wait)) for _ in range(3)]
     assert own.call(divmod, 7, 2) == (3, 1)
@@ -320,7 +320,7 @@ def test_a_pool_of_ones_own_has_threads_of_its_own(small_pool: ThreadPool) -> No
 
 @in_run
 def test_a_call_of_a_pool_can_be_cancelled_while_it_waits_for_its_turn() -> None:
-    own = ThreadPool(most=1, linger=0.01)
+    own = BlockingPool(1, idle_timeout=0.01)
     seen: list[int] = []
     stop = threading.Event()
     busy = parked(go(own.call, stop.wait))
@@ -338,7 +338,7 @@ def test_a_call_of_a_pool_can_be_cancelled_while_it_waits_for_its_turn() -> None
 @in_run
 def test_a_pool_that_nobody_has_any_more_is_forgotten() -> None:
     before = len(threads._pools)
-    own = ThreadPool(linger=0)
+    own = BlockingPool(idle_timeout=0)
     assert own.call(int) == 0
     wait_until_empty(own)
     assert len(threads._pools) == before + 1
@@ -351,7 +351,7 @@ def test_a_pool_that_nobody_has_any_more_is_forgotten() -> None:
 
 
 @in_run
-def test_a_pool_has_no_more_threads_than_it_may(small_pool: ThreadPool) -> None:
+def test_a_pool_has_no_more_threads_than_it_may(small_pool: BlockingPool) -> None:
     most = 0
     at_work = 0
     lock = threading.Lock()
@@ -371,7 +371,7 @@ def test_a_pool_has_no_more_threads_than_it_may(small_pool: ThreadPool) -> None:
 
 
 @in_run
-def test_calls_are_served_in_their_order(small_pool: ThreadPool) -> None:
+def test_calls_are_served_in_their_order(small_pool: BlockingPool) -> None:
     seen: list[int] = []
     stops = [threading.Event() for _ in range(2)]
     busy = [parked(go(blocking, stop.wait)) for stop in stops]
@@ -387,27 +387,27 @@ def test_calls_are_served_in_their_order(small_pool: ThreadPool) -> None:
 
 @in_run
 def test_an_idle_thread_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = ThreadPool(linger=10)
+    pool = BlockingPool(idle_timeout=10)
     monkeypatch.setattr(threads, "_pool", pool)
     for _ in range(20):
         blocking(int)
-        while not pool._idle:
+        while not pool.idle:
             time.sleep(0.0001)
-        assert pool._threads == 1
+        assert pool.threads == 1
 
 
 @in_run
-def test_a_pool_shrinks_when_there_is_nothing_to_do(small_pool: ThreadPool) -> None:
+def test_a_pool_shrinks_when_there_is_nothing_to_do(small_pool: BlockingPool) -> None:
     for _ in range(3):
         blocking(int)
         end = time.monotonic() + 5
-        while small_pool._threads:
+        while small_pool.threads:
             assert time.monotonic() < end
             sleep(0.001)
 
 
 @in_run
-def test_a_call_at_the_moment_at_which_a_thread_leaves_is_served(small_pool: ThreadPool) -> None:
+def test_a_call_at_the_moment_at_which_a_thread_leaves_is_served(small_pool: BlockingPool) -> None:
     for i in range(20):
         blocking(int)
         sleep(0.0095 + 0.00005 * i)
@@ -416,7 +416,7 @@ def test_a_call_at_the_moment_at_which_a_thread_leaves_is_served(small_pool: Thr
 
 @in_run
 def test_without_a_thread_to_be_had_the_call_fails(
-    small_pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+    small_pool: BlockingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_thread(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -430,7 +430,7 @@ def test_without_a_thread_to_be_had_the_call_fails(
 
 @in_run
 def test_where_there_are_some_threads_already_no_more_are_needed(
-    small_pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+    small_pool: BlockingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_thread(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -469,7 +469,7 @@ def test_it_is_public() -> None:
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Wrong])
 @in_run
 def test_what_a_signal_handler_raises_at_the_start_of_a_thread_costs_no_place(
-    started: bool, kind: type[BaseException], small_pool: ThreadPool
+    started: bool, kind: type[BaseException], small_pool: BlockingPool
 ) -> None:
     start = threading.Thread.start
 
@@ -482,7 +482,7 @@ def test_what_a_signal_handler_raises_at_the_start_of_a_thread_costs_no_place(
         with pytest.MonkeyPatch.context() as patch, suppress(kind):
             patch.setattr(threading.Thread, "start", interrupted)
             blocking(lambda: 1)
-        assert 0 <= small_pool._threads <= 2
+        assert 0 <= small_pool.threads <= 2
     assert blocking(lambda: 2) == 2
     both = threading.Barrier(2)
     waiters = [go(blocking, both.wait, 5) for _ in range(2)]

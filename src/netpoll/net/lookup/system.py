@@ -12,14 +12,14 @@ from collections.abc import Callable
 from socket import AF_UNSPEC, SOCK_DGRAM, SOCK_STREAM
 from typing import Any
 
-from netpoll._runtime.threads import ThreadPool
+from netpoll._runtime.threads import BlockingPool
 from netpoll.errors import DNSError
 from netpoll.net import ip, zone
 from netpoll.net.lookup import domain
 
 GetAddrInfo = Callable[..., list[Any]]
 
-_threads = ThreadPool()
+_threads = BlockingPool()
 
 
 def _codes(*names: str) -> frozenset[int]:
