@@ -33,12 +33,15 @@ cdef class Latch:
         g.reason = self.reason
         waiter = enqueue(&self.waiters, <void *>g)
         s.outside += 1
+        s.calls += 1
         g.parked_for = BY_LATCH
         try:
             wait_queue(s, waiter, g, until)
         finally:
             g.parked_for = 0
             s.outside -= 1
+            if s.calls:     # it is counted anew in a child, forked by a signal handler meanwhile
+                s.calls -= 1
         return self.opened
 
     cdef void open_now(self) noexcept:
