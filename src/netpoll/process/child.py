@@ -1,0 +1,183 @@
+"""Child: a process that was started here, known by a descriptor of its own and not by its number.
+
+    state     the process           returncode   descriptor
+    runs      runs, or is stopped   None         open
+    ended     is a zombie           None         open, readable
+    noted     is a zombie           known        open
+    reaped    is gone               known        closed
+
+To look is a waitid(2) that takes nothing away (WNOWAIT): any number of goroutines and threads may
+look at once, and an exit status is noted before its zombie goes. Nobody else's children are waited
+for, SIGCHLD is left alone, and a signal never reaches a stranger who got the number since.
+
+Source: go1.27 os/exec_unix.go (*Process).pidfdWait, os/pidfd_linux.go; pidfd_open(2), waitid(2)
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from errno import ENOSYS, EPERM
+from functools import cache
+from typing import TypeVar
+
+from netpoll._runtime.scope import shield, timeout
+from netpoll.errors import ClosedError, ScopeTimeout
+from netpoll.net.file import File
+from netpoll.net.file_kinds import open_fd
+
+_T = TypeVar("_T")
+
+_PATIENCE = 5.0
+"""Seconds for which a killed process is waited for: the kernel may hold it in a system call."""
+
+
+class Child:
+    """A process to wait for and to send signals to; each method may be called from any thread."""
+
+    __slots__ = ("_file", "_parent", "pid", "returncode")
+
+    def __init__(self, pid: int) -> None:
+        """Take over the reaping of a child that nobody else waits for. OSError."""
+        self.pid = pid
+        self.returncode: int | None = None
+        self._parent = os.getpid()
+        self._file = _open(pid)
+        if self._file is None:
+            self.returncode = 0
+
+    def wait(self) -> int:
+        """Park until it has ended, reap it, and return its exit code as subprocess does."""
+        while self.returncode is None:
+            with suppress(ClosedError):  # another one has reaped it meanwhile
+                self._call(File.raw_read, self._look)
+        self._reap()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs; reap it if it has ended. Does not park."""
+        if self.returncode is None:
+            with suppress(BlockingIOError, ClosedError):
+                self._call(File.raw_control, self._look)
+        if self.returncode is not None:
+            self._reap()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; nothing happens to one that has ended. PermissionError."""
+        if self.returncode is None:
+            with suppress(ClosedError, ProcessLookupError):
+                self._call(
+                    File.raw_control, lambda pidfd: signal.pidfd_send_signal(pidfd, number)
+                )
+
+    def linger(self, seconds: float) -> None:
+        """Wait for its end for so long, whoever cancels the goroutine meanwhile."""
+        with suppress(ScopeTimeout), shield(), timeout(seconds):
+            self.wait()
+
+    def destroy(self) -> None:
+        """Kill it and wait until it is gone, whoever cancels the goroutine meanwhile."""
+        self.send_signal(signal.SIGKILL)
+        self.linger(_PATIENCE)
+
+    def abandon(self) -> bool:
+        """Let it go on alone, to be reaped by a thread when it ends; False if it has ended."""
+        if self._parent != os.getpid():  # of a fork: it is the parent's to reap
+            self._close()
+            return False
+        if self.poll() is not None:
+            return False
+        self._close()
+        reap_later(self.pid)
+        return True
+
+    def _look(self, pidfd: int) -> None:
+        """Note the exit code; BlockingIOError if there is none yet."""
+        if self.returncode is not None:
+            return
+        try:
+            status = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            self._note_lost()
+            return
+        if status is None:
+            raise BlockingIOError
+        ended_itself = status.si_code == os.CLD_EXITED
+        self.returncode = status.si_status if ended_itself else -status.si_status
+
+    def _note_lost(self) -> None:
+        # Either another thread has noted it and reaped the process since we looked, or the kernel
+        # keeps no zombies because SIGCHLD is ignored: then nobody can know, and it is 0 as with
+        # subprocess.
+        if self.returncode is None:
+            self.returncode = 0
+
+    def _reap(self) -> None:
+        """Let the zombie go, which nobody needs any more. Again: does nothing."""
+        with suppress(ChildProcessError, ClosedError):
+            self._call(
+                File.raw_control,
+                lambda pidfd: os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG),
+            )
+        self._close()
+
+    def _call(
+        self,
+        how: Callable[[File, Callable[[int], _T]], _T],
+        fn: Callable[[int], _T],
+    ) -> _T:
+        if self._file is None:
+            raise ClosedError
+        return how(self._file, fn)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _open(pid: int) -> File | None:
+    """Return the pidfd of a child; None if it is gone, as where SIGCHLD is ignored."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    try:
+        return open_fd(pidfd)
+    except BaseException:
+        os.close(pidfd)
+        raise
+
+
+def reap_later(pid: int) -> None:
+    """Have a thread wait for the end of a child that nobody waits for, so that no zombie stays.
+
+    Of the plainest kind: this is called in finalizers, which may have interrupted anything, a start
+    of a thread by the module threading too.
+    """
+    with suppress(RuntimeError):  # the interpreter is ending, and its children become init's
+        _thread.start_new_thread(_reap_quietly, (pid,))
+
+
+def _reap_quietly(pid: int) -> None:
+    with suppress(OSError):
+        os.waitpid(pid, 0)
+
+
+@cache
+def check_system() -> None:
+    """Raise an OSError that says why, if no process can be started on this system."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except AttributeError:
+        reason = "this Python was built without it"
+    except OSError as error:
+        if error.errno not in {ENOSYS, EPERM}:
+            raise
+        reason = os.strerror(error.errno)
+    else:
+        return
+    raise OSError(ENOSYS, f"netpoll.process needs pidfd_open(2), of Linux 5.4 and later: {reason}")

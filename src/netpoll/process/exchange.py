@@ -1,0 +1,90 @@
+"""Exchange: what communicate does with the pipes, to be gone on with after a timeout.
+
+Each pipe has a goroutine, for a child that waits until somebody reads one of its outputs may not be
+fed meanwhile, and the other way round. What was read and what is still to be written is kept here:
+nothing is lost and nothing sent twice when they are cancelled and begin again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from netpoll._runtime.goroutine import Goroutine, go
+from netpoll._runtime.scope import shield
+from netpoll.net.file import File
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class Exchange:
+    """The pipes of one child, the data for it and the data from it."""
+
+    def __init__(
+        self, stdin: File | None, stdout: File | None, stderr: File | None, data: Buffer
+    ) -> None:
+        self._stdin = stdin
+        self._rest = memoryview(data).cast("B")
+        self._outputs = [(file, list[bytes]()) for file in (stdout, stderr)]
+
+    def go_on(self) -> None:
+        """Write all that there is to write, read all that comes, close the pipes. Parks."""
+        jobs: list[Callable[[], None]] = [
+            partial(_drain, file, chunks)
+            for file, chunks in self._outputs
+            if file is not None and not file.closed
+        ]
+        if self._stdin is not None and not self._stdin.closed:
+            jobs.append(self._feed)
+        together(jobs)
+
+    def received(self) -> list[bytes | None]:
+        """Return what has come on each of the two outputs, None for one that is no pipe."""
+        return [None if file is None else b"".join(chunks) for file, chunks in self._outputs]
+
+    def _feed(self) -> None:
+        assert self._stdin is not None
+        try:
+            if self._rest:
+                self._stdin.write(self._rest)
+        except BrokenPipeError:
+            pass  # it has ended, or reads no more
+        except BaseException as error:
+            self._rest = self._rest[getattr(error, "bytes_written", 0) :]
+            raise
+        self._stdin.close()
+
+
+def _drain(file: File, chunks: list[bytes]) -> None:
+    while data := file.read():
+        chunks.append(data)
+    file.close()
+
+
+def together(jobs: list[Callable[[], None]]) -> None:
+    """Do all jobs at the same time, the last in the caller's own goroutine; none is left running."""
+    if not jobs:
+        return
+    *others, own = jobs
+    started: list[Goroutine[None]] = []
+    try:
+        for job in others:
+            started.append(go(job))
+        own()
+        for goroutine in started:
+            goroutine.join()
+    except BaseException:
+        _stop(started)
+        raise
+
+
+def _stop(goroutines: list[Goroutine[None]]) -> None:
+    for goroutine in goroutines:
+        goroutine.cancel()
+    with shield():
+        for goroutine in goroutines:
+            with suppress(Exception):  # what has come first is raised
+                goroutine.join()

@@ -1,0 +1,143 @@
+"""What a child gets as its standard streams, and our ends of the pipes to it.
+
+    asked for               the child gets                         here
+    None                    ours                                   None
+    DEVNULL                 /dev/null                              None
+    PIPE                    one end of a new pipe                  the other end, a File
+    STDOUT (stderr alone)   the same as its stdout                 None
+    a number, a file        that descriptor                        None
+    a File                  that, opened anew if it does not       None
+                            block and can be
+    a Conn                  its socket, which blocks from now on   None
+
+Programs expect standard streams that block, and whether one does is a matter of the open file, which
+a descriptor handed on shares. Pipes and terminals are therefore opened anew. A socket cannot be;
+its Conn never relies on the mode (sendfile and copy do).
+
+Source: go1.27 os/exec/exec.go (childStdin, childStdout, childStderr); fcntl(2), proc_pid_fd(5)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import ExitStack
+from operator import index
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import Protocol, TypeAlias
+
+from netpoll.net.endpoint import Endpoint
+from netpoll.net.file import File
+from netpoll.net.file_kinds import open_fd
+
+
+class HasFileno(Protocol):
+    """A file of open(), a socket, a File or a Conn."""
+
+    def fileno(self) -> int:
+        """Return the descriptor's number."""
+
+
+Stream: TypeAlias = int | HasFileno | None
+
+_STDERR = 2
+_MASTER = os.makedev(5, 2)
+"""The device /dev/ptmx: opened anew, it would be another terminal."""
+
+
+class Streams:
+    """The three standard streams of one child, up to its start."""
+
+    def __init__(self, stdin: Stream, stdout: Stream, stderr: Stream, pipesize: int) -> None:
+        """Make what is needed for them; nothing is left open if that fails."""
+        self._pipesize = pipesize
+        self._of_child = ExitStack()
+        self._ours = ExitStack()
+        self.files: list[File | None] = [None, None, None]
+        try:
+            asked_for = enumerate((stdin, stdout, stderr))
+            self.numbers = [self._prepare(number, what) for number, what in asked_for]
+        except BaseException:
+            self.give_up()
+            raise
+
+    def started(self) -> list[File | None]:
+        """Close what is the child's alone, which has it now; return our ends of the pipes."""
+        self._of_child.close()
+        self._ours.pop_all()
+        return self.files
+
+    def give_up(self) -> None:
+        """Close everything: there is no child."""
+        with self._of_child, self._ours:
+            pass
+
+    def _prepare(self, number: int, what: Stream) -> int | None:
+        """Return what subprocess is to be given for one of the streams."""
+        if what is None:
+            return self._inherited(number)
+        if isinstance(what, File):
+            return self._file(what)
+        if isinstance(what, Endpoint):
+            return self._socket(what)
+        if not isinstance(what, int):
+            return index(what.fileno())
+        if what == PIPE:
+            return self._pipe(number)
+        if what == STDOUT and number != _STDERR:
+            raise ValueError("STDOUT is for stderr alone")
+        if what < 0 and what not in {DEVNULL, STDOUT}:
+            raise ValueError(f"{what} is no descriptor")
+        return what
+
+    def _pipe(self, number: int) -> int:
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        ours, childs = (writing, reading) if number == 0 else (reading, writing)
+        self._of_child.callback(os.close, childs)
+        try:
+            if self._pipesize > 0:
+                fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, self._pipesize)
+            os.set_blocking(ours, False)  # each end is an open file of its own
+            file = open_fd(ours)
+        except BaseException:
+            os.close(ours)
+            raise
+        self.files[number] = self._ours.enter_context(file)
+        return childs
+
+    def _inherited(self, number: int) -> int | None:
+        """Return None, or another open file of our own stream if that does not block."""
+        try:
+            if os.get_blocking(number):
+                return None
+        except OSError:  # there is none
+            return None
+        return self._opened_anew(number)
+
+    def _file(self, file: File) -> int:
+        duplicate = self._keep(file.dup())
+        if os.get_blocking(duplicate):
+            return duplicate
+        anew = self._opened_anew(duplicate)
+        return duplicate if anew is None else anew
+
+    def _socket(self, endpoint: Endpoint) -> int:
+        duplicate = self._keep(endpoint.dup())
+        os.set_blocking(duplicate, True)
+        return duplicate
+
+    def _opened_anew(self, number: int) -> int | None:
+        """Open the same pipe or terminal once more, to block; None if it is something else."""
+        status = os.fstat(number)
+        is_terminal = os.isatty(number) and status.st_rdev != _MASTER
+        if not is_terminal and not stat.S_ISFIFO(status.st_mode):
+            return None
+        flags = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_ACCMODE | os.O_APPEND)
+        path = f"/proc/self/fd/{number}"
+        return self._keep(os.open(path, flags | os.O_NOCTTY | os.O_CLOEXEC))
+
+    def _keep(self, number: int) -> int:
+        """Note a descriptor that is the child's alone."""
+        self._of_child.callback(os.close, number)
+        return number

@@ -1,0 +1,265 @@
+"""Who hears of which signal, and the handlers that are installed for it.
+
+    entry of a signal       its handler     what a signal does
+    none                    the program's   as if this module did not exist
+    with receivers          deliver         is offered to each of them
+    without, for a moment   deliver         gives the handler back and goes to that
+    ignored                 SIG_IGN         nothing
+
+Rules
+  * Python runs handlers in the main thread, and only that may install them. Who is in an entry that
+    has a handler, any thread may change. If the last receiver leaves on another thread the handler
+    stays behind, and the first signal that finds nobody gives it back.
+  * A signal goes to the receivers or to the handler from before, never to both and never to none.
+  * `deliver` runs between two bytecodes of whatever the main thread does, or while its scheduler
+    looks for work. It holds the lock, so that nobody hears of a signal after he has left. A receiver
+    neither parks nor raises.
+
+Source: go1.27 os/signal/signal.go; CPython Modules/signalmodule.c
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any, TypeAlias
+
+from netpoll._runtime import lifecycle
+from netpoll._runtime.scheduler import attached_scheduler
+from netpoll.signals.handler import without_parking
+
+Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+Receiver: TypeAlias = Callable[[int], bool]
+"""Is called with a signal's number; returns False if it is of no more use."""
+
+_NEVER_CAUGHT = frozenset({signal.SIGKILL, signal.SIGSTOP})
+_FAULTS = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+)
+"""Raised by a fault of the program's own, which would only come up again after the handler."""
+_OF_RUNTIME = lifecycle._on_interrupt  # noqa: SLF001 - of this package
+
+
+class _Entry:
+    """What is known of one signal."""
+
+    __slots__ = ("before", "installed", "receivers")
+
+    def __init__(self, before: Handler) -> None:
+        self.before = before
+        self.installed: Handler = None
+        self.receivers: tuple[Receiver, ...] = ()
+
+
+_entries: dict[int, _Entry] = {}
+_lock = threading.RLock()  # of a kind that a handler may take which interrupted its holder
+
+
+def catchable() -> list[int]:
+    """Return the signals that may be caught when none is named: all but faults."""
+    return [
+        number
+        for number in sorted(signal.valid_signals() - _NEVER_CAUGHT - _FAULTS)
+        if number in _entries or signal.getsignal(number) is not None
+    ]
+
+
+def check(numbers: Iterable[int]) -> list[int]:
+    """Return the numbers of signals; ValueError for what is none, or cannot be caught."""
+    checked = [int(number) for number in numbers]
+    for number in checked:
+        if number not in signal.valid_signals():
+            raise ValueError(f"there is no signal {number}")
+        if number in _NEVER_CAUGHT:
+            raise ValueError(f"{name_of(number)} can be neither caught nor ignored")
+        if number not in _entries and signal.getsignal(number) is None:
+            raise ValueError(f"{name_of(number)} has a handler of C, which could not be given back")
+    return checked
+
+
+def name_of(number: int) -> str:
+    """Return the name of a signal."""
+    return getattr(known(number), "name", f"signal {number}")
+
+
+def known(number: int) -> int:
+    """Return the signal of that number as one of signal.Signals, if it has a name."""
+    try:
+        return signal.Signals(number)
+    except ValueError:  # one of the real-time signals
+        return number
+
+
+def add(receiver: Receiver, numbers: list[int]) -> list[int]:
+    """Have the receiver called at these signals; return those that are new to it.
+
+    RuntimeError on another thread than the main one, if a handler has to be installed.
+    """
+    added: list[int] = []
+    with _lock:
+        _check_thread([number for number in numbers if not _is_installed(number, deliver)])
+        try:
+            for number in numbers:
+                if _add(receiver, number):
+                    added.append(number)
+        except BaseException:
+            remove(receiver, added)
+            raise
+    return added
+
+
+def _add(receiver: Receiver, number: int) -> bool:
+    entry = _entry(number)
+    if receiver in entry.receivers:
+        return False
+    before = entry.receivers
+    entry.receivers = (*before, receiver)  # first: the handler has to find it
+    try:
+        _install(number, entry, deliver)
+    except BaseException:
+        entry.receivers = before
+        raise
+    return True
+
+
+def remove(receiver: Receiver, numbers: Iterable[int] | None = None) -> None:
+    """Have the receiver called no more at these signals, or at any; restore what nobody hears."""
+    with _lock:
+        for number in list(_entries) if numbers is None else numbers:
+            entry = _entries.get(number)
+            if entry is None or receiver not in entry.receivers:
+                continue
+            rest = tuple(other for other in entry.receivers if other != receiver)
+            try:
+                if not rest and _on_main_thread():
+                    _give_back(number, entry)
+            finally:
+                entry.receivers = rest
+
+
+def ignore(numbers: list[int]) -> None:
+    """Have these signals ignored, whoever heard of them. RuntimeError: not the main thread."""
+    with _lock:
+        _check_thread(numbers)
+        for number in numbers:
+            entry = _entry(number)
+            _install(number, entry, signal.SIG_IGN)
+            entry.receivers = ()
+
+
+def reset(numbers: list[int] | None) -> None:
+    """Restore these signals, or all: as they were before this module was first asked.
+
+    RuntimeError: not the main thread.
+    """
+    with _lock:
+        concerned = [number for number in numbers or list(_entries) if number in _entries]
+        _check_thread(concerned)
+        for number in concerned:
+            entry = _entries[number]
+            try:
+                _give_back(number, entry)
+            finally:
+                entry.receivers = ()
+
+
+def deliver(number: int, frame: FrameType | None) -> None:
+    """Handle a signal, in the main thread: offer it to who hears of it, else to who did before."""
+    with _lock:
+        entry = _entries.get(number)
+        receivers = () if entry is None else entry.receivers
+        heard = without_parking(_offer, receivers, number)
+        for receiver in receivers:
+            if receiver not in heard:
+                remove(receiver, [number])
+        if heard:
+            return
+        entry = _entries.pop(number, entry) or _Entry(_at_start(number))
+        before = _settled(number, entry.before)
+        if signal.getsignal(number) == deliver:
+            _set_handler(number, before)
+    if callable(before):
+        before(number, frame)
+    elif before == signal.SIG_DFL:
+        signal.raise_signal(number)
+
+
+def _offer(receivers: tuple[Receiver, ...], number: int) -> list[Receiver]:
+    """Call the receivers; return those that are still of use."""
+    return [receiver for receiver in receivers if receiver(number)]
+
+
+# ---- handlers --------------------------------------------------------------------------------
+
+
+def _entry(number: int) -> _Entry:
+    """Return the entry of a signal, for which somebody else may have set a handler since."""
+    entry = _entries.get(number)
+    present = signal.getsignal(number)
+    if entry is None or present != entry.installed:
+        receivers = () if entry is None else entry.receivers
+        entry = _entries[number] = _Entry(_at_start(number) if present == deliver else present)
+        entry.receivers = receivers
+    return entry
+
+
+def _is_installed(number: int, handler: Handler) -> bool:
+    return number in _entries and signal.getsignal(number) == handler
+
+
+def _install(number: int, entry: _Entry, handler: Handler) -> None:
+    if entry.installed != handler:
+        entry.installed = handler  # first: a Ctrl-C may come when it is
+        _set_handler(number, handler)
+
+
+def _give_back(number: int, entry: _Entry) -> None:
+    """Restore the handler from before, unless somebody else has set one. Main thread."""
+    try:
+        if signal.getsignal(number) == entry.installed:
+            _set_handler(number, _settled(number, entry.before))
+    finally:
+        _entries.pop(number, None)
+
+
+def _settled(number: int, before: Handler) -> Handler:
+    """Return what to restore: for SIGINT the runtime's own handler as long as there is a runtime."""
+    if number == signal.SIGINT and before in {signal.default_int_handler, _OF_RUNTIME}:
+        return signal.default_int_handler if attached_scheduler() is None else _OF_RUNTIME
+    return before
+
+
+def _at_start(number: int) -> Handler:
+    """Return the handler that Python itself installs."""
+    if number == signal.SIGINT:
+        return signal.default_int_handler
+    return signal.SIG_IGN if number in {signal.SIGPIPE, signal.SIGXFSZ} else signal.SIG_DFL
+
+
+def _set_handler(number: int, handler: Handler) -> None:
+    """Install a handler; what another signal's handler raises meanwhile comes after that."""
+    # Python looks for pending signals before it changes the handler. One that came after the look
+    # would be dropped: the kernel keeps it until the change is made.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        try:
+            signal.signal(number, handler)
+        except (OSError, TypeError, ValueError):
+            raise
+        except BaseException:
+            signal.signal(number, handler)
+            raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _on_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
+
+
+def _check_thread(numbers: list[int]) -> None:
+    if numbers and not _on_main_thread():
+        names = ", ".join(map(name_of, numbers))
+        raise RuntimeError(f"only the main thread can change how {names} is handled: call it there")
