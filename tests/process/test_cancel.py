@@ -11,7 +11,7 @@ import pytest
 
 from netpoll import Cancelled, GoroutineCancelled, ScopeTimeout, go, process, sleep, timeout
 from netpoll.process import PIPE, Popen
-from tests.process.commands import CAT, SLEEP
+from tests.process.commands import CAT, DEAF, SLEEP
 from tests.running import in_run, open_descriptors, parked, says
 
 MUCH = 4 << 20
@@ -24,7 +24,7 @@ RUNS: dict[str, Callable[[], object]] = {
     "all": lambda: process.run(SLEEP, input=bytes(MUCH), capture_output=True),
     "busy": lambda: process.run(["yes"], capture_output=True),
     "ends": lambda: process.run(CAT, input=bytes(MUCH), capture_output=True),
-    "deaf": lambda: process.run(["sh", "-c", "trap '' TERM INT; sleep 3600 & wait"], stdout=PIPE),
+    "deaf": lambda: process.run(DEAF, stdout=PIPE),
 }
 
 
@@ -131,9 +131,9 @@ def test_a_run_inside_a_cancelled_goroutine_does_not_outlive_its_first_park() ->
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("exec sleep 3600", -signal.SIGINT), ("trap '' INT; sleep 3600", -signal.SIGKILL)],
+    [(["sh", "-c", "echo; exec sleep 3600"], -signal.SIGINT), (DEAF, -signal.SIGKILL)],
 )
-def test_after_a_ctrl_c_it_has_a_moment_to_end_by_itself(command: str, code: int) -> None:
+def test_after_a_ctrl_c_it_has_a_moment_to_end_by_itself(command: list[str], code: int) -> None:
     said = says(
         """
         import os, signal, sys
@@ -147,7 +147,7 @@ def test_after_a_ctrl_c_it_has_a_moment_to_end_by_itself(command: str, code: int
         def main():
             child = None
             try:
-                with process.Popen(["sh", "-c", "echo; " + sys.argv[1]], stdout=-1) as child:
+                with process.Popen(sys.argv[1:], stdout=-1) as child:
                     go(interrupt, child)
                     child.wait()
             except KeyboardInterrupt:
@@ -155,6 +155,6 @@ def test_after_a_ctrl_c_it_has_a_moment_to_end_by_itself(command: str, code: int
 
         run(main)
         """,
-        command,
+        *command,
     )
     assert said == f"{code:d}\n"

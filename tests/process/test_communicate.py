@@ -4,7 +4,7 @@ import pytest
 
 from netpoll import GoroutineCancelled, go, process, sleep
 from netpoll.process import PIPE, Popen
-from tests.process.commands import CAT, SLEEP, python
+from tests.process.commands import CAT, DEAF, SLEEP, python
 from tests.running import in_run, parked
 
 SOON = 20.0
@@ -62,15 +62,16 @@ def test_input_needs_a_pipe() -> None:
 
 @in_run
 def test_a_cancelled_one_loses_nothing_either() -> None:
-    with Popen(CAT, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
-        assert child.stdin is not None
-        child.stdin.write(b"first")
-        talking = parked(go(child.communicate, b""))
-        sleep(0.01)
-        talking.cancel()
-        with pytest.raises(GoroutineCancelled):
-            talking.join()
-        assert child.poll() is not None or child.communicate(timeout=SOON) == (b"first", b"")
+    with Popen(DEAF, stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
+        for _ in range(5):
+            talking = parked(go(child.communicate))
+            sleep(0.02)
+            talking.cancel()
+            with pytest.raises(GoroutineCancelled):
+                talking.join(SOON)
+        assert child.poll() is None
+        child.kill()
+        assert child.communicate(timeout=SOON) == (b"\n", b"")
 
 
 @in_run

@@ -24,10 +24,10 @@ from errno import ENOSYS, EPERM
 from functools import cache
 from typing import TypeVar
 
+from netpoll._poll.pipe_fd import PipeFD
+from netpoll._poll.raw import raw_control, raw_read
 from netpoll._runtime.scope import shield, timeout
 from netpoll.errors import ClosedError, ScopeTimeout
-from netpoll.net.file import File
-from netpoll.net.file_kinds import open_fd
 
 _T = TypeVar("_T")
 
@@ -38,22 +38,22 @@ _PATIENCE = 5.0
 class Child:
     """A process to wait for and to send signals to; each method may be called from any thread."""
 
-    __slots__ = ("_file", "_parent", "pid", "returncode")
+    __slots__ = ("_pidfd", "_parent", "pid", "returncode")
 
     def __init__(self, pid: int) -> None:
         """Take over the reaping of a child that nobody else waits for. OSError."""
         self.pid = pid
         self.returncode: int | None = None
         self._parent = os.getpid()
-        self._file = _open(pid)
-        if self._file is None:
+        self._pidfd = _open(pid)
+        if self._pidfd is None:
             self.returncode = 0
 
     def wait(self) -> int:
         """Park until it has ended, reap it, and return its exit code as subprocess does."""
         while self.returncode is None:
             with suppress(ClosedError):  # another one has reaped it meanwhile
-                self._call(File.raw_read, self._look)
+                self._call(raw_read, self._look)
         self._reap()
         return self.returncode
 
@@ -61,7 +61,7 @@ class Child:
         """Return the exit code, None while it runs; reap it if it has ended. Does not park."""
         if self.returncode is None:
             with suppress(BlockingIOError, ClosedError):
-                self._call(File.raw_control, self._look)
+                self._call(raw_control, self._look)
         if self.returncode is not None:
             self._reap()
         return self.returncode
@@ -70,9 +70,7 @@ class Child:
         """Send a signal; nothing happens to one that has ended. PermissionError."""
         if self.returncode is None:
             with suppress(ClosedError, ProcessLookupError):
-                self._call(
-                    File.raw_control, lambda pidfd: signal.pidfd_send_signal(pidfd, number)
-                )
+                self._call(raw_control, lambda pidfd: signal.pidfd_send_signal(pidfd, number))
 
     def linger(self, seconds: float) -> None:
         """Wait for its end for so long, whoever cancels the goroutine meanwhile."""
@@ -120,33 +118,33 @@ class Child:
         """Let the zombie go, which nobody needs any more. Again: does nothing."""
         with suppress(ChildProcessError, ClosedError):
             self._call(
-                File.raw_control,
+                raw_control,
                 lambda pidfd: os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG),
             )
         self._close()
 
     def _call(
         self,
-        how: Callable[[File, Callable[[int], _T]], _T],
+        how: Callable[[PipeFD, Callable[[int], _T]], _T],
         fn: Callable[[int], _T],
     ) -> _T:
-        if self._file is None:
+        if self._pidfd is None:
             raise ClosedError
-        return how(self._file, fn)
+        return how(self._pidfd, fn)
 
     def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._pidfd is not None:
+            self._pidfd.close()
 
 
-def _open(pid: int) -> File | None:
+def _open(pid: int) -> PipeFD | None:
     """Return the pidfd of a child; None if it is gone, as where SIGCHLD is ignored."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
         return None
     try:
-        return open_fd(pidfd)
+        return PipeFD.adopt(pidfd)
     except BaseException:
         os.close(pidfd)
         raise

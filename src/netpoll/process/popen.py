@@ -6,6 +6,7 @@ Source: CPython Lib/subprocess.py, for what each name means; go1.27 os/exec/exec
 from __future__ import annotations
 
 import signal
+import sys
 import warnings
 from contextlib import contextmanager
 from subprocess import TimeoutExpired
@@ -214,7 +215,9 @@ class Popen(Generic[AnyStr]):
 
     def __del__(self) -> None:
         child = self._child
-        if child is not None and child.abandon():
+        if child is None or sys.is_finalizing():  # then it becomes init's
+            return
+        if child.abandon():
             text = f"process {child.pid} is still running"
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
