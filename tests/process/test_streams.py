@@ -190,12 +190,12 @@ def test_what_fails_leaves_no_descriptor_open(path: Path) -> None:
         {"args": ["/no/such/program"], "stdin": PIPE, "stdout": PIPE, "stderr": PIPE},
         {"args": ["true"], "stdin": PIPE, "stdout": PIPE, "stderr": closed},
         {"args": ["true"], "stdin": PIPE, "stdout": DEVNULL, "nonsense": 1},
-        {"args": ["true"], "stdin": PIPE, "pipesize": 1 << 40},
+        {"args": ["true"], "stdin": PIPE, "pipesize": "much"},
         {"args": ["tr\0ue"], "stdin": PIPE, "stdout": PIPE},
         {"args": [], "stdin": PIPE, "stdout": PIPE},
         {"args": 7, "stdin": PIPE},
         {"args": ["true"], "stdin": PIPE, "stdout": object()},
     ):
-        with pytest.raises((OSError, TypeError, ValueError, OverflowError, AttributeError, IndexError)):
+        with pytest.raises((OSError, TypeError, ValueError, AttributeError, IndexError)):
             Popen(**failing)  # type: ignore[call-overload]
     assert open_descriptors() == before
