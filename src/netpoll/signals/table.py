@@ -5,6 +5,7 @@
     with receivers          deliver         is offered to each of them
     without, for a moment   deliver         gives the handler back and goes to that
     ignored                 SIG_IGN         nothing
+    left over               another one     as if there were none: somebody has set that since
 
 Rules
   * Python runs handlers in the main thread, and only that may install them. Who is in an entry that
@@ -195,13 +196,11 @@ def _offer(receivers: tuple[Receiver, ...], number: int) -> list[Receiver]:
 
 
 def _entry(number: int) -> _Entry:
-    """Return the entry of a signal, for which somebody else may have set a handler since."""
+    """Return the entry of a signal: a new one if somebody else has set a handler since."""
     entry = _entries.get(number)
     present = signal.getsignal(number)
     if entry is None or present != entry.installed:
-        receivers = () if entry is None else entry.receivers
         entry = _entries[number] = _Entry(_at_start(number) if present == deliver else present)
-        entry.receivers = receivers
     return entry
 
 
