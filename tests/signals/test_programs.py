@@ -143,7 +143,7 @@ def test_a_program_started_by_nohup_may_still_listen_to_sighup() -> None:
 
 
 BUSY = """
-import os, random, signal, threading, time
+import os, random, signal, time
 from netpoll import blocking, go, net, run, signals, sleep
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
@@ -172,8 +172,9 @@ def call():
         blocking(time.sleep, 0.0001)
 
 def serve(listener):
-    for conn in listener:
-        go(echo, conn)
+    with listener:
+        for conn in listener:
+            go(echo, conn)
 
 def work():
     listener = net.listen("tcp", "127.0.0.1:0")
@@ -191,15 +192,17 @@ INTERRUPTED = (
     BUSY
     + """
 ROUNDS = 10_000
-moments = random.Random(7)
-permits = threading.Semaphore(0)
-
-def send():     # one in each round, at any moment of it
-    for _ in range(ROUNDS):
-        permits.acquire()
-        if moments.random() < 0.5:
-            time.sleep(moments.random() * 0.0003)
-        os.kill(os.getpid(), signal.SIGINT)
+permits, permit = os.pipe()
+parent = os.getpid()
+if os.fork() == 0:  # sends one in each round, at any moment of it
+    os.close(permit)
+    moments = random.Random(7)
+    while os.read(permits, 1):
+        end = time.monotonic() + moments.random() * 0.0003
+        while time.monotonic() < end:
+            pass
+        os.kill(parent, signal.SIGINT)
+    os._exit(0)
 
 def compute():
     while True:
@@ -218,18 +221,20 @@ def main():
         lambda: sleep(3600), nobody.recv, lambda: nobody.send(1), listener.accept, compute, yield_,
         lambda: select(nobody.recv, timeout=3600), for_long.join, lambda: blocking(time.sleep, 5),
     ]
-    threading.Thread(target=send, daemon=True).start()
     interrupts = 0
     for number in range(ROUNDS):
         try:
-            permits.release()
-            waits[number % (len(waits) - (number % 1000 != 0))]()
+            os.write(permit, b"x")
+            waits[number % (len(waits) - (number % 100 != 0))]()
         except KeyboardInterrupt:
             interrupts += 1
+    listener.close()
     assert nobody.waiting == (0, 0)
     return interrupts
 
 print(run(main), flush=True)
+os.close(permit)
+os.wait()
 """
 )
 NOTIFIED = (
