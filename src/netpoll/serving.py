@@ -187,7 +187,8 @@ class _Server:
         while self._accepting:
             case, number, _ = select(arrived.recv, self._change.recv)
             if case == 0:
-                return int(number)
+                came: int = number
+                return came
         return None
 
     def _wait_for_handlers(self, arrived: Chan[int], grace: float | None) -> None:
