@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from signal import SIGINT, SIGTERM
-from typing import Any
+from typing import Any, cast
 
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched
 from netpoll._runtime.scope import shield, timeout
@@ -69,7 +69,8 @@ def serve_until_signal(
     Source: go1.27 net/http/server.go (*Server).Serve, Shutdown
     """
     # A listener can be iterated as well: over its connections.
-    listeners = [listener] if hasattr(listener, "accept") else list(listener)
+    one_alone = hasattr(listener, "accept")
+    listeners: list[Any] = [listener] if one_alone else list(cast("Iterable[Any]", listener))
     with ExitStack() as stack:
         for one in listeners:
             stack.callback(one.close)

@@ -1,6 +1,9 @@
 """Programs that the tests start."""
 
 import sys
+from typing import Any
+
+from netpoll.process import Popen
 
 SLEEP = ["sleep", "3600"]
 CAT = ["cat"]
@@ -17,3 +20,8 @@ DEAF = python(
     "os.write(1, b'\\n'); signal.pause()"
 )
 """Ends by no signal that can be caught; says when that is so."""
+
+
+def talk(child: Popen[Any], *args: Any, **options: Any) -> tuple[Any, Any]:
+    """Return what communicate does; of a stream that is no pipe, its type leaves out the None."""
+    return child.communicate(*args, **options)

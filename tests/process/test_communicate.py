@@ -4,7 +4,7 @@ import pytest
 
 from netpoll import GoroutineCancelled, go, process, sleep
 from netpoll.process import PIPE, Popen
-from tests.process.commands import CAT, DEAF, SLEEP, python
+from tests.process.commands import CAT, DEAF, SLEEP, python, talk
 from tests.running import in_run, parked
 
 SOON = 20.0
@@ -13,11 +13,11 @@ SOON = 20.0
 @in_run
 def test_it_returns_what_has_come_on_each_pipe() -> None:
     with Popen(["sh", "-c", "cat; echo err >&2"], stdin=PIPE, stdout=PIPE, stderr=PIPE) as child:
-        assert child.communicate(b"in") == (b"in", b"err\n")
+        assert talk(child, b"in") == (b"in", b"err\n")
         assert child.returncode == 0
-        assert child.communicate() == (b"in", b"err\n")
+        assert talk(child) == (b"in", b"err\n")
     with Popen(["true"]) as child:
-        assert child.communicate() == (None, None)
+        assert talk(child) == (None, None)
 
 
 @in_run
@@ -71,7 +71,7 @@ def test_a_cancelled_one_loses_nothing_either() -> None:
                 talking.join(SOON)
         assert child.poll() is None
         child.kill()
-        assert child.communicate(timeout=SOON) == (b"\n", b"")
+        assert talk(child, timeout=SOON) == (b"\n", b"")
 
 
 @in_run
@@ -80,13 +80,13 @@ def test_a_pipe_that_the_program_has_closed_is_left_out() -> None:
         assert child.stdin is not None
         child.stdin.write(b"x")
         child.stdin.close()
-        assert child.communicate() == (b"x", None)
+        assert talk(child) == (b"x", None)
 
 
 @in_run
 def test_text_is_decoded_and_ends_of_lines_made_plain() -> None:
     with Popen(CAT, stdin=PIPE, stdout=PIPE, encoding="utf-16-le") as child:
-        assert child.communicate("x\r\ny") == ("x\ny", None)
+        assert talk(child, "x\r\ny") == ("x\ny", None)
 
 
 @in_run
@@ -94,4 +94,4 @@ def test_an_input_that_is_no_data_is_told_before_anything_is_sent() -> None:
     with Popen(CAT, stdin=PIPE, stdout=PIPE) as child:
         with pytest.raises(TypeError):
             child.communicate("text")  # type: ignore[arg-type]
-        assert child.communicate(b"data") == (b"data", None)
+        assert talk(child, b"data") == (b"data", None)

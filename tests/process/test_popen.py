@@ -11,7 +11,7 @@ import pytest
 import netpoll
 from netpoll import File, go, process, sleep
 from netpoll.process import PIPE, Popen
-from tests.process.commands import CAT, SLEEP, python
+from tests.process.commands import CAT, SLEEP, python, talk
 from tests.running import in_run, on_thread, parked
 
 SOON = 5.0
@@ -141,7 +141,7 @@ def test_a_process_may_read_what_another_writes() -> None:
     ):
         assert first.stdout is not None
         first.stdout.close()
-        assert second.communicate() == (b"a\nb\n", None)
+        assert talk(second) == (b"a\nb\n", None)
 
 
 @in_run
@@ -152,7 +152,7 @@ def test_the_first_of_a_pipeline_hears_that_the_second_has_ended() -> None:
     ):
         assert first.stdout is not None
         first.stdout.close()
-        assert second.communicate(timeout=SOON) == (b"y\n", None)
+        assert talk(second, timeout=SOON) == (b"y\n", None)
         assert first.wait(SOON) == -signal.SIGPIPE
 
 
@@ -194,9 +194,7 @@ def test_it_looks_like_a_popen() -> None:
 
 @in_run
 def test_a_function_may_run_in_the_child_before_the_program() -> None:
-    done = process.run(
-        ["sh", "-c", "pwd"], stdout=PIPE, preexec_fn=lambda: os.chdir("/usr")
-    )
+    done = process.run(["sh", "-c", "pwd"], stdout=PIPE, preexec_fn=lambda: os.chdir("/usr"))
     assert done.stdout == b"/usr\n"
     with pytest.raises(process.SubprocessError):
         process.run(["true"], preexec_fn=lambda: 1 / 0)

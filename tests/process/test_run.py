@@ -155,7 +155,7 @@ def test_what_cannot_be_meant_is_an_error() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'bufsize'"):
         process.run(CAT, bufsize=0)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="input is text"):
-        process.run(CAT, input=b"x", text=True)  # type: ignore[call-overload]
+        process.run(CAT, input=b"x", text=True)
     with pytest.raises(TypeError):
         process.run(CAT, input="x")
     with pytest.raises(ValueError, match="STDOUT is for stderr"):

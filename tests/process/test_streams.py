@@ -3,7 +3,6 @@
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,10 @@ BLOCKS = python("import os; print([os.get_blocking(n) for n in range(3)])")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Iterator[Path]:
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     path.write_bytes(b"on disk")
-    yield path
+    return path
 
 
 @in_run
@@ -75,7 +74,7 @@ def test_a_connection_may_be_its_stdin_and_stdout() -> None:
 @in_run
 def test_a_connection_goes_on_parking_here() -> None:
     ours, theirs = socket.socketpair()
-    with net.from_fd(ours.detach()) as conn, theirs:
+    with net.UnixConn.from_fd(ours.detach()) as conn, theirs:
         process.run(["true"], stdin=conn)
         reading = go(conn.read)
         theirs.send(b"x")
@@ -197,5 +196,5 @@ def test_what_fails_leaves_no_descriptor_open(path: Path) -> None:
         {"args": ["true"], "stdin": PIPE, "stdout": object()},
     ):
         with pytest.raises((OSError, TypeError, ValueError, AttributeError, IndexError)):
-            Popen(**failing)  # type: ignore[call-overload]
+            Popen(**failing)
     assert open_descriptors() == before

@@ -271,16 +271,19 @@ def test_ctrl_c_goes_to_the_channel_and_afterwards_to_main_again(within: bool) -
 
     def main() -> None:
         with signals.notify(channel, signal.SIGINT):
-            kill(signal.SIGINT)
-            assert channel.recv() == signal.SIGINT
+            receive()
         interrupted()
+
+    def receive() -> None:
+        kill(signal.SIGINT)
+        assert channel.recv() == signal.SIGINT
 
     channel = Chan[int](1)
     if within:
         run(main)
         return
     signals.notify(channel, signal.SIGINT)
-    run(lambda: (kill(signal.SIGINT), channel.recv()))
+    run(receive)
     signals.stop(channel)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -393,7 +396,7 @@ def test_another_thread_may_listen_to_what_somebody_listens_to() -> None:
 
 
 def without_receivers(calls: Callable[[Chan[int]], object]) -> list[int]:
-    """Let the last one who was told of SIGUSR1 leave on another thread, then send one; return who got it."""
+    """Let the last receiver leave on another thread, then send one; return what the handler got."""
     seen: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
     own = signal.getsignal(signal.SIGUSR1)
@@ -419,7 +422,9 @@ def test_the_first_signal_after_a_stop_on_another_thread_goes_where_it_went_befo
 @in_run
 def test_unless_somebody_wants_it_again() -> None:
     assert without_receivers(lambda channel: signals.notify(channel, signal.SIGUSR1)) == []
-    assert without_receivers(lambda channel: on_thread(signals.notify, channel, signal.SIGUSR1)) == []
+    assert (
+        without_receivers(lambda channel: on_thread(signals.notify, channel, signal.SIGUSR1)) == []
+    )
 
 
 @in_run

@@ -21,7 +21,6 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOSYS, EPERM
-from functools import cache
 from typing import TypeVar
 
 from netpoll._poll.pipe_fd import PipeFD
@@ -38,7 +37,7 @@ _PATIENCE = 5.0
 class Child:
     """A process to wait for and to send signals to; each method may be called from any thread."""
 
-    __slots__ = ("_pidfd", "_parent", "pid", "returncode")
+    __slots__ = ("_parent", "_pidfd", "pid", "returncode")
 
     def __init__(self, pid: int) -> None:
         """Take over the reaping of a child that nobody else waits for. OSError."""
@@ -165,7 +164,6 @@ def _reap_quietly(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
-@cache
 def check_system() -> None:
     """Raise an OSError that says why, if no process can be started on this system."""
     try:

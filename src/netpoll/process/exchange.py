@@ -38,24 +38,23 @@ class Exchange:
             if file is not None and not file.closed
         ]
         if self._stdin is not None and not self._stdin.closed:
-            jobs.append(self._feed)
+            jobs.append(partial(self._feed, self._stdin))
         together(jobs)
 
     def received(self) -> list[bytes | None]:
         """Return what has come on each of the two outputs, None for one that is no pipe."""
         return [None if file is None else b"".join(chunks) for file, chunks in self._outputs]
 
-    def _feed(self) -> None:
-        assert self._stdin is not None
+    def _feed(self, stdin: File) -> None:
         try:
             if self._rest:
-                self._stdin.write(self._rest)
+                stdin.write(self._rest)
         except BrokenPipeError:
             pass  # it has ended, or reads no more
         except BaseException as error:
             self._rest = self._rest[getattr(error, "bytes_written", 0) :]
             raise
-        self._stdin.close()
+        stdin.close()
 
 
 def _drain(file: File, chunks: list[bytes]) -> None:
@@ -65,14 +64,13 @@ def _drain(file: File, chunks: list[bytes]) -> None:
 
 
 def together(jobs: list[Callable[[], None]]) -> None:
-    """Do all jobs at the same time, the last in the caller's own goroutine; none is left running."""
+    """Do all jobs at the same time, the last in the caller's goroutine; none is left running."""
     if not jobs:
         return
     *others, own = jobs
     started: list[Goroutine[None]] = []
     try:
-        for job in others:
-            started.append(go(job))
+        started.extend(map(go, others))
         own()
         for goroutine in started:
             goroutine.join()

@@ -53,7 +53,7 @@ class Popen(Generic[AnyStr]):
     stdout: File | None
     stderr: File | None
 
-    _child: Child | None = None  # for __del__, when none could be started
+    _child: Child
 
     @overload
     def __init__(
@@ -138,21 +138,16 @@ class Popen(Generic[AnyStr]):
     @property
     def pid(self) -> int:
         """The process's number; once it is reaped, another one may have it."""
-        return self._running.pid
+        return self._child.pid
 
     @property
     def returncode(self) -> int | None:
         """The exit code, -N after signal N, None as long as nobody has waited for or polled it."""
-        return self._running.returncode
-
-    @property
-    def _running(self) -> Child:
-        assert self._child is not None
-        return self._child
+        return self._child.returncode
 
     def poll(self) -> int | None:
         """Return the exit code, None while the process runs. Does not park."""
-        return self._running.poll()
+        return self._child.poll()
 
     def wait(self, timeout: float | None = None) -> int:
         """Park until the process has ended; return its exit code.
@@ -160,7 +155,7 @@ class Popen(Generic[AnyStr]):
         TimeoutExpired after so many seconds. That, and a cancellation, end the wait alone.
         """
         with self._expiring(timeout):
-            return self._running.wait()
+            return self._child.wait()
 
     def communicate(
         self,
@@ -176,12 +171,12 @@ class Popen(Generic[AnyStr]):
         exchange = self._begin(input)
         with self._expiring(timeout):
             exchange.go_on()
-            self._running.wait()
+            self._child.wait()
         return cast("tuple[AnyStr, AnyStr]", tuple(map(self._decoded, exchange.received())))
 
     def send_signal(self, sig: int) -> None:
         """Send the process a signal; nothing happens to one that has ended, nor to a stranger."""
-        self._running.send_signal(sig)
+        self._child.send_signal(sig)
 
     def terminate(self) -> None:
         """Send SIGTERM."""
@@ -205,16 +200,16 @@ class Popen(Generic[AnyStr]):
             self._end_politely()
             return
         try:
-            self._running.wait()
+            self._child.wait()
         except KeyboardInterrupt:
             self._end_politely()
             raise
         except BaseException:
-            self._running.destroy()
+            self._child.destroy()
             raise
 
     def __del__(self) -> None:
-        child = self._child
+        child = getattr(self, "_child", None)  # that could be started
         if child is None or sys.is_finalizing():  # then it becomes init's
             return
         if child.abandon():
@@ -222,16 +217,15 @@ class Popen(Generic[AnyStr]):
             warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
-        code = None if self._child is None else self._child.returncode
-        shown = f"<{type(self).__name__}: returncode: {code} args: {self.args!r}>"
+        shown = f"<{type(self).__name__}: returncode: {self.returncode} args: {self.args!r}>"
         return shown if len(shown) <= 80 else f"{shown[:76]}...>"  # noqa: PLR2004 - as subprocess
 
     def _end_politely(self) -> None:
         """After a Ctrl-C, which the process got as well: let it end by itself, but not for long."""
         try:
-            self._running.linger(POLITE)
+            self._child.linger(POLITE)
         finally:
-            self._running.destroy()
+            self._child.destroy()
 
     def _close_pipes(self) -> None:
         for file in (self.stdout, self.stderr, self.stdin):
@@ -249,7 +243,7 @@ class Popen(Generic[AnyStr]):
             raise ValueError("Cannot send input after starting communication")
         return self._exchange
 
-    def _encoded(self, data: AnyStr | Buffer) -> Buffer:
+    def _encoded(self, data: Any) -> Buffer:
         if self._text is None or not data:
             return cast("Buffer", data)
         if not isinstance(data, str):
@@ -269,7 +263,6 @@ class Popen(Generic[AnyStr]):
         except ScopeTimeout as error:
             if error.scope is not scope:
                 raise
-            assert seconds is not None
             received = [None, None] if self._exchange is None else self._exchange.received()
             stdout, stderr = (data or None for data in received)
-            raise TimeoutExpired(self.args, seconds, stdout, stderr) from None
+            raise TimeoutExpired(self.args, seconds or 0.0, stdout, stderr) from None

@@ -102,9 +102,9 @@ def run(
 
     As subprocess.run, whose arguments, result and exceptions these are: capture_output sends stdout
     and stderr into pipes, input goes to its stdin, check raises CalledProcessError for an exit
-    code other than 0. TimeoutExpired after `timeout` seconds, with the output so far. A process whose
-    goroutine is cancelled, whose time is over or whose run fails in another way is killed
-    and reaped before the exception goes on; after a Ctrl-C it has 0.25 s to end by itself.
+    code other than 0. TimeoutExpired after `timeout` seconds, with the output so far. A process
+    whose goroutine is cancelled, whose time is over or whose run fails in another way is killed and
+    reaped before the exception goes on; after a Ctrl-C it has 0.25 s to end by itself.
     """
     if input is not None:
         if stdin is not None:
@@ -123,8 +123,7 @@ def run(
         except BaseException:
             process.kill()
             raise
-    code = process.returncode
-    assert code is not None
+    code = process.wait()
     if check and code:
         raise CalledProcessError(code, process.args, out, err)
     return CompletedProcess(process.args, code, out, err)

@@ -10,9 +10,9 @@
                             block and can be
     a Conn                  its socket, which blocks from now on   None
 
-Programs expect standard streams that block, and whether one does is a matter of the open file, which
-a descriptor handed on shares. Pipes and terminals are therefore opened anew. A socket cannot be;
-its Conn never relies on the mode (sendfile and copy do).
+Programs expect standard streams that block, and whether one does is a matter of the open file,
+which a descriptor handed on shares. Pipes and terminals are therefore opened anew. A socket cannot
+be; its Conn never relies on the mode (sendfile and copy do).
 
 Source: go1.27 os/exec/exec.go (childStdin, childStdout, childStderr); fcntl(2), proc_pid_fd(5)
 """

@@ -1,10 +1,9 @@
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-def without_parking(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+def without_parking(fn: Callable[..., _T], /, *args: Any) -> _T:
     """Call fn so that nothing in it parks or gives others a turn: RuntimeError for what would.
 
     A handler runs between two bytecodes of the goroutine that happens to run, which may hold a lock

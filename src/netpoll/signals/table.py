@@ -9,11 +9,11 @@
 
 Rules
   * Python runs handlers in the main thread, and only that may install them. Who is in an entry that
-    has a handler, any thread may change. If the last receiver leaves on another thread the handler
+    has a handler, any thread may change. If the last receiver leaves on another thread, the handler
     stays behind, and the first signal that finds nobody gives it back.
   * A signal goes to the receivers or to the handler from before, never to both and never to none.
   * `deliver` runs between two bytecodes of whatever the main thread does, or while its scheduler
-    looks for work. It holds the lock, so that nobody hears of a signal after he has left. A receiver
+    looks for work. It holds the lock, so that nobody hears of a signal once he has left. A receiver
     neither parks nor raises.
 
 Source: go1.27 os/signal/signal.go; CPython Modules/signalmodule.c
@@ -36,9 +36,7 @@ Receiver: TypeAlias = Callable[[int], bool]
 """Is called with a signal's number; returns False if it is of no more use."""
 
 _NEVER_CAUGHT = frozenset({signal.SIGKILL, signal.SIGSTOP})
-_FAULTS = frozenset(
-    {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
-)
+_FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT})
 """Raised by a fault of the program's own, which would only come up again after the handler."""
 _OF_RUNTIME = lifecycle._on_interrupt  # noqa: SLF001 - of this package
 
@@ -102,9 +100,7 @@ def add(receiver: Receiver, numbers: list[int]) -> list[int]:
     with _lock:
         _check_thread([number for number in numbers if not _is_installed(number, deliver)])
         try:
-            for number in numbers:
-                if _add(receiver, number):
-                    added.append(number)
+            added.extend(number for number in numbers if _add(receiver, number))
         except BaseException:
             remove(receiver, added)
             raise
@@ -224,7 +220,7 @@ def _give_back(number: int, entry: _Entry) -> None:
 
 
 def _settled(number: int, before: Handler) -> Handler:
-    """Return what to restore: for SIGINT the runtime's own handler as long as there is a runtime."""
+    """Return what to restore: for SIGINT the runtime's own handler while there is a runtime."""
     if number == signal.SIGINT and before in {signal.default_int_handler, _OF_RUNTIME}:
         return signal.default_int_handler if attached_scheduler() is None else _OF_RUNTIME
     return before
