@@ -35,7 +35,7 @@ class Served:
     """How a server came to its end.
 
     signal: what ended it, None if all of its listeners were closed.
-    served: how many connections it has accepted.
+    served: how many handlers were called.
     finished: how many handlers that still ran then have ended by themselves.
     cancelled: how many had to be cancelled.
     """
@@ -59,8 +59,8 @@ def serve_until_signal(
     At the first signal the listeners are closed, and the handlers have `grace` seconds to end, None
     for as long as they take; those left are cancelled, at once if a second signal comes. Then it
     returns. A connection is closed when its handler ends. What a handler raises goes to excepthook
-    and ends nothing else. limit: so many handlers at the same time; further peers wait in
-    the listeners' queues.
+    and ends nothing else. limit: so many handlers at the same time; one more peer of each listener
+    is let in and waits, the others wait in the listeners' queues.
 
     Parks; the caller's cancellation cancels the handlers. One listener or several; they are closed
     when it returns or raises. Closing them all from elsewhere has the effect of a signal. An error
@@ -133,8 +133,6 @@ class _Server:
     def _accept(self, listener: Any) -> None:
         try:
             while True:
-                if self._places is not None:
-                    self._places.send(None)
                 self._start(listener.accept())
         except ClosedError:
             pass
@@ -146,6 +144,9 @@ class _Server:
 
     def _start(self, conn: Any) -> None:
         try:
+            # Not before accept: one listener would keep a place for nobody from the others.
+            if self._places is not None:
+                self._places.send(None)
             self._handlers[go(self._handle, conn)] = conn
         except BaseException:
             conn.close()

@@ -13,6 +13,7 @@ from netpoll import blocking, go, run, signals, sleep
 from netpoll.signals import table
 from netpoll.sync.chan import Chan
 from tests.running import begin, in_run, on_thread, parked, says
+from tests.runtime.children import in_child, no_warning
 from tests.signals.kill import kill
 
 SOON = 1.0
@@ -454,6 +455,35 @@ def test_nothing_is_received_after_a_stop_on_any_thread() -> None:
         sleep(0.0001)
     over = True
     assert sum(thread.join() for thread in threads) > 0
+    signals.stop(kept)
+
+
+@no_warning
+@in_run
+def test_a_forked_child_hears_of_its_own_signals() -> None:
+    """Forked while other threads come and go."""
+    kept = Chan[int](9)
+    signals.notify(kept, signal.SIGUSR1)
+    over = False
+
+    def come_and_go() -> None:
+        while not over:
+            signals.notify(Chan[int](1), signal.SIGUSR1).stop()
+
+    threads = [go(blocking, come_and_go) for _ in range(2)]
+    sleep(0.001)
+
+    def listen() -> str:
+        with signals.notify(Chan[int](1), signal.SIGUSR1) as channel:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            return signal.Signals(channel.recv()).name
+
+    for _ in range(20):
+        assert in_child(listen) == "'SIGUSR1'"
+    over = True
+    for thread in threads:
+        thread.join()
+    assert nothing(kept)
     signals.stop(kept)
 
 

@@ -21,6 +21,7 @@ Source: go1.27 os/signal/signal.go; CPython Modules/signalmodule.c
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable
@@ -54,6 +55,10 @@ class _Entry:
 
 _entries: dict[int, _Entry] = {}
 _lock = threading.RLock()  # of a kind that a handler may take which interrupted its holder
+# Else a child of a fork might find it held by a thread that it has not got.
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+)
 
 
 def catchable() -> list[int]:
