@@ -17,6 +17,7 @@ class Programs:
     dns_server: Path
     go_server: Path | None
     go_tasks: Path | None
+    go_together: Path | None
     go_files: Path | None
     go_datagrams: Path | None
     go_lookups: Path | None

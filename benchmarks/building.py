@@ -17,6 +17,7 @@ BUILD = HERE / "build"
 _PATIENCE = 300.0
 GO_PROGRAMS = {
     "tasks": HERE / "tasks",
+    "together": HERE / "together",
     "files": HERE / "peers" / "files",
     "datagrams": HERE / "peers" / "datagrams",
     "lookups": HERE / "lookups",

@@ -1,4 +1,4 @@
-"""Count the instructions of an echo, a switch, a start and a join, with valgrind's callgrind.
+"""Count the instructions of an echo, a switch, a hand-over and the like, with valgrind's callgrind.
 
     python -m benchmarks.instructions [--save] [--keep DIRECTORY]
 
@@ -31,6 +31,7 @@ from benchmarks.building import HERE, BuildError, build_load
 from benchmarks.tables import Table, number
 
 FILE = HERE / "results" / "instructions.json"
+TASKS, TOGETHER = "benchmarks.tasks.netpoll_tasks", "benchmarks.together.netpoll_together"
 _COLLECTED = re.compile(r"Collected : (\d+)")
 _PATIENCE = 180.0
 
@@ -86,9 +87,11 @@ def count_all(keep: Path | None) -> dict[str, Any]:
         Count("echo, 50 connections", 1000, 6000, partial(_echo, load, 50)),
         Count("echo, 1,000 connections", 1000, 6000, partial(_echo, load, 1000)),
         # The programs do a tenth of the operations beforehand, as a warm-up.
-        Count("switch", 3000, 33000, partial(_task, "switch"), 1.1),
-        Count("start and end", 2000, 22000, partial(_task, "spawn"), 1.1),
-        Count("start and join", 1000, 11000, partial(_task, "join"), 1.1),
+        Count("switch", 3000, 33000, partial(_run, TASKS, "switch"), 1.1),
+        Count("start and end", 2000, 22000, partial(_run, TASKS, "spawn"), 1.1),
+        Count("start and join", 1000, 11000, partial(_run, TASKS, "join"), 1.1),
+        Count("hand-over", 3000, 33000, partial(_run, TOGETHER, "hand-over"), 1.1),
+        Count("lock, free", 10000, 110000, partial(_run, TOGETHER, "lock"), 1.1),
     )
     with tempfile.TemporaryDirectory() as scratch:
         place = (keep or Path(scratch)).absolute()
@@ -117,8 +120,8 @@ def _change(now: int, before: int | None) -> str:
     return f"{now / before - 1:+.1%}" if before else "-"
 
 
-def _task(kind: str, length: int, place: Path) -> int:
-    program = [sys.executable, "-m", "benchmarks.tasks.netpoll_tasks", kind, str(length)]
+def _run(module: str, kind: str, length: int, place: Path) -> int:
+    program = [sys.executable, "-m", module, kind, str(length)]
     result = subprocess.run(
         [*_valgrind(place / f"{kind}.{length}"), *program],
         cwd=HERE.parent,

@@ -1,6 +1,7 @@
 """The results of a run: what is written to a file, and what it says."""
 
 import json
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +90,12 @@ class Results:
         return Spread(cpu.median * share, cpu.low * share, cpu.high * share, cpu.rounds)
 
 
-def _sortable(value: Value) -> tuple[int, str]:
-    return (value, "") if isinstance(value, int) else (0, value)
+def _sortable(value: Value) -> list[tuple[int, str]]:
+    """Return what a value is ordered by, numbers inside a text among them."""
+    return [
+        (int(part), "") if part.isdecimal() else (0, part)
+        for part in re.split(r"([0-9]+)", str(value))
+    ]
 
 
 def save(results: Results, path: Path) -> None:

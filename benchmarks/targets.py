@@ -64,6 +64,15 @@ def _of_tasks(kind: str) -> Cell:
     return Cell("tasks", (("kind", kind),))
 
 
+def _of_together(kind: str) -> Cell:
+    return Cell("together", (("kind", kind),))
+
+
+def _hand_over(over: str, must: float, aim: float | None = None, held: str = "") -> Target:
+    text, cell = f"hand-over through a channel: CPU / {over}", _of_together("hand-over")
+    return Target(text, cell, "cpu", must, aim, over, held=held)
+
+
 def _cpu(text: str, cell: Cell, over: str, must: float, aim: float | None = None) -> Target:
     held = {"limit": _SWITCHES, "go": _GO}.get(over, "")
     return Target(f"{text}: CPU per request / {over}", cell, "cpu", must, aim, over, held=held)
@@ -122,4 +131,8 @@ TARGETS = (
         held="a bare greenlet's switch takes longer than that, see below",
     ),
     Target("start and end of a goroutine", _of_tasks("spawn"), "cpu", 300, 150, unit="ns"),
+    _hand_over("go", 1.5, 1.0),
+    _hand_over("asyncio", 0.2),
+    _hand_over("gevent", 0.2),
+    Target("a lock that nobody else wants", _of_together("lock"), "cpu", 60, unit="ns"),
 )

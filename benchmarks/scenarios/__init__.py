@@ -13,6 +13,7 @@ from benchmarks.scenarios.redis import SINGLE as REDIS
 from benchmarks.scenarios.sendfile import SENDFILES
 from benchmarks.scenarios.start import IMPORT, START
 from benchmarks.scenarios.tasks import TASKS
+from benchmarks.scenarios.together import TOGETHER
 from benchmarks.scenarios.wakeup import WAKEUP as WAKEUP
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -29,6 +30,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     LOOKUPS,
     IDLE,
     TASKS,
+    TOGETHER,
     IMPORT,
     START,
 )

@@ -19,8 +19,12 @@ OPERATIONS = {
 
 def measure(cell: Cell, contender: Contender, bench: Bench) -> Sample:
     """Run one kind of work in a process of its own."""
-    kind = cell.text("kind")
-    operations = int(OPERATIONS[kind] * bench.pace.share)
+    return run(bench, contender, cell.text("kind"), OPERATIONS[cell.text("kind")])
+
+
+def run(bench: Bench, contender: Contender, kind: str, number: int) -> Sample:
+    """Run a program that does so many operations, or the pace's share of them."""
+    operations = int(number * bench.pace.share)
     command = command_of(bench.programs, contender, (kind, str(operations)))
     environment = dict(contender.environment)
     return parse(run_pinned(bench.programs, bench.cores.server, command, environment))

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results import load, merged_latencies, save
+from benchmarks.scenario import Cell
 from tests.benchmarks.samples import MANY, SMALL, record, results
 
 
@@ -38,6 +39,14 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 
 def test_cells_come_in_order_of_their_numbers() -> None:
     assert results(record("limit", 1, cell=MANY), record("limit", 1)).cells("echo") == [SMALL, MANY]
+
+
+def test_numbers_inside_a_text_are_numbers_too() -> None:
+    two, ten, lock = (
+        Cell("together", (("kind", kind),)) for kind in ("select of 2", "select of 10", "lock")
+    )
+    found = results(*(record("netpoll", 1, cell=cell) for cell in (ten, two, lock)))
+    assert found.cells("together") == [lock, two, ten]
 
 
 def test_a_figure_is_the_median_of_the_rounds() -> None:
