@@ -91,7 +91,7 @@ def count_all(keep: Path | None) -> dict[str, Any]:
         Count("start and end", 2000, 22000, partial(_run, TASKS, "spawn"), 1.1),
         Count("start and join", 1000, 11000, partial(_run, TASKS, "join"), 1.1),
         Count("hand-over", 3000, 33000, partial(_run, TOGETHER, "hand-over"), 1.1),
-        Count("lock, free", 10000, 110000, partial(_run, TOGETHER, "lock"), 1.1),
+        Count("lock and unlock", 10000, 110000, partial(_run, TOGETHER, "lock"), 1.1),
     )
     with tempfile.TemporaryDirectory() as scratch:
         place = (keep or Path(scratch)).absolute()

@@ -123,10 +123,14 @@ def _section(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """Return a table as Markdown, netpoll's row in bold."""
+    """Return a table as Markdown, netpoll's row or column in bold."""
     ruler = ["---", *["---:"] * (len(table.columns) - 1)]
     rows = [
-        [f"**{cell}**" if row[0].startswith(OURS) else cell for cell in row] for row in table.rows
+        [
+            f"**{cell}**" if row[0].startswith(OURS) or column.startswith(OURS) else cell
+            for cell, column in zip(row, table.columns, strict=True)
+        ]
+        for row in table.rows
     ]
     return "\n".join(_row(cells) for cells in [table.columns, ruler, *rows])
 

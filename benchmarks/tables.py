@@ -35,16 +35,22 @@ def detail(results: Results, scenario: Scenario, cell: Cell) -> Table:
 
 
 def matrix(results: Results, scenario: Scenario) -> Table:
-    """Return the chief figure of all cells, with the ratio to the reference."""
+    """Return the chief figure of all cells, with the ratio to the reference.
+
+    A column is a cell, or a contender where there are fewer of these.
+    """
     cells = results.cells(scenario.name)
     names = {c.name: c.label for c in scenario.contenders}
     present = [name for name in names if any(name in results.contenders(cell) for cell in cells)]
-    rows = [
+    lines = [("", *(cell.label for cell in cells))]
+    lines += [
         (names[name], *(_with_ratio(results, scenario, cell, name) for cell in cells))
         for name in present
     ]
+    if len(present) < len(cells):
+        lines = list(zip(*lines, strict=True))
     title = f"{scenario.title}: {scenario.chief.label}, in brackets x {_reference(scenario)}"
-    return Table(title, ("", *(cell.label for cell in cells)), tuple(rows))
+    return Table(title, lines[0], tuple(lines[1:]))
 
 
 def goals(results: Results) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -79,7 +79,12 @@ def say(line: str) -> None:
 def _rich(table: Table) -> RichTable:
     drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for place, column in enumerate(table.columns):
-        drawn.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
+        justify: JustifyMethod = "right" if place else "left"
+        drawn.add_column(column, justify=justify, no_wrap=place == 0, style=_style(column))
     for row in table.rows:
-        drawn.add_row(*row, style="bold green" if row[0].startswith("netpoll") else "")
+        drawn.add_row(*row, style=_style(row[0]))
     return drawn
+
+
+def _style(name: str) -> str:
+    return "bold green" if name.startswith("netpoll") else ""

@@ -11,7 +11,8 @@ OPERATIONS = {
     "buffered": (2_000_000, 100_000),
     "select of 2": (500_000, 50_000),
     "select of 10": (300_000, 50_000),
-    "lock": (5_000_000, 200_000),
+    "lock": (3_000_000, 200_000),
+    "with lock": (2_000_000, 100_000),
     "contended lock": (500_000, 20_000),
     "wait group": (1_000_000, 100_000),
     "timers": (100_000, 100_000),
@@ -25,11 +26,12 @@ _EXPLAINED = {
     "buffered": "a value sent into a buffer, and received out of it by the same one",
     "select of 2, of 10": "a value from whichever of so many channels has one (asyncio: waiting for"
     " the first of so many tasks)",
-    "lock": "taken and given back by a with statement (Go: two calls), while nobody else wants it",
-    "contended lock": f"the same by {RIVALS}, each of whom lets the others run while it has it",
+    "lock": "a lock taken and given back by two calls, while nobody else wants it",
+    "with lock": "the same by a with statement (Go: defer)",
+    "contended lock": f"the same for {RIVALS}, each of whom lets the others run while it has it",
     "wait group": "one that is started, ends, and is waited for together with the others, a million"
     " at once for netpoll and Go, 100,000 for those who take longer",
-    "timers": "set, 100,000 at once, and waited for",
+    "timers": "set, 100,000 at once, and waited for (gevent: each starts a greenlet)",
     "fan-in": f"a value from one of {PRODUCERS:,} who send into the same channel without a buffer",
     "blocking": "a function that does nothing, called on another thread, and its result waited for",
 }

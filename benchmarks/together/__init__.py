@@ -7,7 +7,8 @@ hand-over       a value through a channel without a buffer, from one to another
 buffered        a value sent into a buffer and received out of it, by one alone
 select of 2     a value received from whichever of two channels has one, sent by another one
 select of 10    the same with ten
-lock            a lock taken and given back, which nobody else wants
+lock            a lock taken and given back by two calls, while nobody else wants it
+with lock       the same by a statement, `with` or `defer`
 contended lock  a lock taken, the others let run, and given back, while a hundred want it
 wait group      one that is started, runs and ends, while somebody waits for all of them
 timers          a timer that is set and waited for; all are set before the first is due
@@ -30,6 +31,7 @@ KINDS = (
     "select of 2",
     "select of 10",
     "lock",
+    "with lock",
     "contended lock",
     "wait group",
     "timers",

@@ -66,6 +66,14 @@ async def lock(operations: int) -> None:
     """Take a lock that is free, and give it back."""
     mutex = asyncio.Lock()
     for _ in range(operations):
+        await mutex.acquire()
+        mutex.release()
+
+
+async def with_lock(operations: int) -> None:
+    """Do the same by a statement."""
+    mutex = asyncio.Lock()
+    for _ in range(operations):
         async with mutex:
             pass
 
@@ -129,6 +137,7 @@ KINDS = {
     "select of 2": partial(select_of, 2),
     "select of 10": partial(select_of, 10),
     "lock": lock,
+    "with lock": with_lock,
     "contended lock": contended_lock,
     "wait group": wait_group,
     "timers": timers,

@@ -38,6 +38,14 @@ def lock(operations: int) -> None:
     """Take a lock that is free, and give it back."""
     mutex = BoundedSemaphore(1)
     for _ in range(operations):
+        mutex.acquire()
+        mutex.release()
+
+
+def with_lock(operations: int) -> None:
+    """Do the same by a statement."""
+    mutex = BoundedSemaphore(1)
+    for _ in range(operations):
         with mutex:
             pass
 
@@ -85,6 +93,7 @@ KINDS = {
     "hand-over": hand_over,
     "buffered": buffered,
     "lock": lock,
+    "with lock": with_lock,
     "contended lock": contended_lock,
     "wait group": wait_group,
     "timers": timers,

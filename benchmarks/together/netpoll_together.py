@@ -53,6 +53,14 @@ def lock(operations: int) -> None:
     """Take a lock that is free, and give it back."""
     mutex = Mutex()
     for _ in range(operations):
+        mutex.lock()
+        mutex.unlock()
+
+
+def with_lock(operations: int) -> None:
+    """Do the same by a statement."""
+    mutex = Mutex()
+    for _ in range(operations):
         with mutex:
             pass
 
@@ -108,6 +116,7 @@ KINDS = {
     "select of 2": partial(select_of, 2),
     "select of 10": partial(select_of, 10),
     "lock": lock,
+    "with lock": with_lock,
     "contended lock": contended_lock,
     "wait group": wait_group,
     "timers": timers,

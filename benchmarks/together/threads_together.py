@@ -39,6 +39,14 @@ def lock(operations: int) -> None:
     """Take a lock that is free, and give it back."""
     mutex = Lock()
     for _ in range(operations):
+        mutex.acquire()
+        mutex.release()
+
+
+def with_lock(operations: int) -> None:
+    """Do the same by a statement."""
+    mutex = Lock()
+    for _ in range(operations):
         with mutex:
             pass
 
@@ -80,6 +88,7 @@ KINDS = {
     "hand-over": hand_over,
     "buffered": buffered,
     "lock": lock,
+    "with lock": with_lock,
     "contended lock": contended_lock,
     "fan-in": fan_in,
     "blocking": block,

@@ -42,6 +42,14 @@ async def lock(operations: int) -> None:
     """Take a lock that is free, and give it back."""
     mutex = trio.Lock()
     for _ in range(operations):
+        await mutex.acquire()
+        mutex.release()
+
+
+async def with_lock(operations: int) -> None:
+    """Do the same by a statement."""
+    mutex = trio.Lock()
+    for _ in range(operations):
         async with mutex:
             pass
 
@@ -89,6 +97,7 @@ KINDS = {
     "hand-over": hand_over,
     "buffered": buffered,
     "lock": lock,
+    "with lock": with_lock,
     "contended lock": contended_lock,
     "wait group": wait_group,
     "fan-in": fan_in,

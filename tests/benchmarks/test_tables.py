@@ -7,6 +7,7 @@ from benchmarks.results import Results
 from benchmarks.scenario import Cell
 from benchmarks.scenarios.datagrams import DATAGRAMS
 from benchmarks.scenarios.echo import ECHO
+from benchmarks.scenarios.together import TOGETHER
 from tests.benchmarks.samples import MANY, SMALL, record, results
 
 
@@ -41,6 +42,21 @@ def test_a_matrix_has_a_column_for_each_cell_and_a_dash_for_nothing(found: Resul
     assert table.columns == ("", "64 B, 50 connections", "64 B, 1,000 connections")
     assert table.rows[0][1:] == ("2.00 (1.00)", "5.00 (1.00)")
     assert table.rows[1] == ("netpoll", "2.40 (1.20)", "-")
+
+
+def test_with_more_cells_than_contenders_a_row_is_a_cell() -> None:
+    cells = [Cell("together", (("kind", kind),)) for kind in ("buffered", "lock", "timers")]
+    found = results(
+        *(record("netpoll", 2.0, cell=cell) for cell in cells),
+        *(record("go", 1.0, cell=cell) for cell in cells[1:]),
+    )
+    table = tables.matrix(found, TOGETHER)
+    assert table.columns == ("", "netpoll", "Go, GOMAXPROCS=1")
+    assert table.rows == (
+        ("buffered", "2 (1.00)", "-"),
+        ("lock", "2 (1.00)", "1 (0.50)"),
+        ("timers", "2 (1.00)", "1 (0.50)"),
+    )
 
 
 def test_a_figure_of_a_machine_that_was_not_itself_is_marked() -> None:
@@ -144,3 +160,8 @@ def test_markdown_has_a_ruler_and_netpoll_in_bold() -> None:
         "| **netpoll, batches** | **3** |",
         "| go | 2 |",
     ]
+
+
+def test_where_netpoll_is_a_column_that_is_in_bold() -> None:
+    table = tables.Table("t", ("", "netpoll", "go"), (("lock", "1", "2"),))
+    assert page.markdown(table).splitlines()[-1] == "| lock | **1** | 2 |"

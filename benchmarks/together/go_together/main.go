@@ -91,6 +91,16 @@ func lock(operations int) {
 	}
 }
 
+func withLock(operations int) {
+	var mutex sync.Mutex
+	for range operations {
+		func() {
+			mutex.Lock()
+			defer mutex.Unlock()
+		}()
+	}
+}
+
 func startAll(number int, work func()) {
 	var all sync.WaitGroup
 	for range number {
@@ -165,6 +175,7 @@ func main() {
 		"select of 2":    selectOf2,
 		"select of 10":   selectOf10,
 		"lock":           lock,
+		"with lock":      withLock,
 		"contended lock": contendedLock,
 		"wait group":     waitGroup,
 		"timers":         timers,
