@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from benchmarks.tasks.measured import chosen, measure_async
+from benchmarks.tasks.measured import AsyncWork, chosen, measure_async
 from benchmarks.together import PRODUCERS, RIVALS, SOONEST, STEP
 
 
@@ -131,7 +131,7 @@ async def block(operations: int) -> None:
         await asyncio.to_thread(nothing_blocking)
 
 
-KINDS = {
+KINDS: dict[str, AsyncWork] = {
     "hand-over": hand_over,
     "buffered": buffered,
     "select of 2": partial(select_of, 2),

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.tasks.measured import chosen, measure
+from benchmarks.tasks.measured import Work, chosen, measure
 from benchmarks.together import PRODUCERS, RIVALS, SOONEST, STEP
 from netpoll import Chan, after, blocking, go, gosched, run, select
 from netpoll.sync import Mutex, WaitGroup
@@ -110,7 +110,7 @@ def block(operations: int) -> None:
         blocking(nothing)
 
 
-KINDS = {
+KINDS: dict[str, Work] = {
     "hand-over": hand_over,
     "buffered": buffered,
     "select of 2": partial(select_of, 2),
