@@ -90,6 +90,8 @@ def _panel(axis: Any, results: Results, scenario: Scenario, cell: Cell) -> None:
             text += f"  ({ratio.median:.2f}x)"
         axis.text(spread.median, place, text, va="center", fontsize=8)
     axis.set_yticks(range(len(found)), [contender.label for _, contender in found])
+    axis.locator_params(axis="x", nbins=5)
+    axis.xaxis.set_major_formatter("{x:,g}")
     axis.set_xlim(0, 1.35 * max((spread.median for spread, _ in found), default=1))
     axis.set_title(cell.label, loc="left", fontsize=9)
 

@@ -11,7 +11,7 @@ OPERATIONS = {
     "buffered": (2_000_000, 100_000),
     "select of 2": (500_000, 50_000),
     "select of 10": (300_000, 50_000),
-    "lock": (3_000_000, 200_000),
+    "lock": (3_000_000, 100_000),
     "with lock": (2_000_000, 100_000),
     "contended lock": (500_000, 20_000),
     "wait group": (1_000_000, 100_000),
@@ -21,8 +21,8 @@ OPERATIONS = {
 }
 """How many netpoll and Go do, and how many the others do, which take a multiple of the time."""
 _EXPLAINED = {
-    "hand-over": "a value through a channel without a buffer, from one to another (the queues of"
-    " asyncio and of threads have room for one)",
+    "hand-over": "a value through a channel without a buffer, from one to another, which loops over"
+    " the channel (asyncio, threads: over the calls of get, and the queue has room for one)",
     "buffered": "a value sent into a buffer, and received out of it by the same one",
     "select of 2, of 10": "a value from whichever of so many channels has one (asyncio: waiting for"
     " the first of so many tasks)",

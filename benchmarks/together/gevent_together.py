@@ -18,12 +18,18 @@ def put(channel: Channel, values: int) -> None:
         channel.put(value)
 
 
+def put_all(channel: Channel, values: int) -> None:
+    """Put so many values, and say that they were all."""
+    put(channel, values)
+    channel.put(StopIteration)
+
+
 def hand_over(operations: int) -> None:
     """Get what another greenlet puts."""
     channel = Channel()
-    gevent.spawn(put, channel, operations)
-    for _ in range(operations):
-        channel.get()
+    gevent.spawn(put_all, channel, operations)
+    for _ in channel:
+        pass
 
 
 def buffered(operations: int) -> None:

@@ -18,12 +18,18 @@ def send(channel: Chan[int], values: int) -> None:
         channel.send(value)
 
 
+def send_all(channel: Chan[int], values: int) -> None:
+    """Send so many values, and say that they were all."""
+    send(channel, values)
+    channel.close()
+
+
 def hand_over(operations: int) -> None:
     """Receive what another goroutine sends."""
     channel: Chan[int] = Chan()
-    go(send, channel, operations)
-    for _ in range(operations):
-        channel.recv()
+    go(send_all, channel, operations)
+    for _ in channel:
+        pass
 
 
 def buffered(operations: int) -> None:

@@ -28,11 +28,15 @@ func send(channel chan<- int, values int) {
 	}
 }
 
+func sendAll(channel chan<- int, values int) {
+	send(channel, values)
+	close(channel)
+}
+
 func handOver(operations int) {
 	channel := make(chan int)
-	go send(channel, operations)
-	for range operations {
-		<-channel
+	go sendAll(channel, operations)
+	for range channel {
 	}
 }
 
