@@ -7,8 +7,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
+from types import FrameType
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -20,11 +23,14 @@ from netpoll import (
     blocking,
     go,
 )
-from netpoll.net import Message, UnixAddr, descriptors
+from netpoll.net import Message, UnixAddr, receiving
 from tests.kernel import answering, one_by_one
 from tests.net.ends import MORE_THAN_FITS
 from tests.net.unix_ends import NETWORKS, STREAMS, connected, datagrams, pair
 from tests.running import Outcome, in_run, open_descriptors, parked
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 each_network = pytest.mark.parametrize("network", NETWORKS)
 MOST = 253
@@ -283,15 +289,66 @@ def test_control_data_that_is_cut_brings_no_descriptors() -> None:
 
 @in_run
 def test_an_error_after_they_came_leaves_none_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise MemoryError
 
     with connected() as (near, far), pipe() as (reader, _):
         before = open_descriptors()
         near.send_fds(b"x", [reader] * 5)
-        monkeypatch.setattr(descriptors, "unpack_unix", fail)
+        monkeypatch.setattr(receiving, "decode", fail)
         with pytest.raises(MemoryError):
             far.recv_fds(100, 5)
+        assert open_descriptors() == before
+
+
+class _Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+def interrupted(moment: int, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call fn; raise where a signal handler could run, at the moment with this number.
+
+    The handler of a signal runs where Python code calls, is called or returns. What it raises when
+    fn has returned to its caller is the caller's to bear.
+    """
+    here = sys._getframe()
+    left = moment
+
+    def raise_there(frame: FrameType, _event: str, _detail: object) -> None:
+        nonlocal left
+        if frame is here:
+            return
+        if left == 0:
+            sys.setprofile(None)
+            raise _Interrupted
+        left -= 1
+
+    sys.setprofile(raise_there)
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("way", ["recv_fds", "recvmsg"])
+@each_network
+@in_run
+def test_a_signal_handler_that_raises_loses_no_descriptor(network: str, way: str) -> None:
+    with pair(network) as (near, far), pipe() as (reader, _):
+        room = 5 if way == "recv_fds" else socket.CMSG_SPACE(20)
+        assert repr(far)  # has its addresses by now: no round is shorter than the one before
+        before = open_descriptors()
+        for moment in count():
+            near.send_fds(b"x", [reader] * 5)
+            try:
+                result = interrupted(moment, getattr(far, way), 100, room)
+            except _Interrupted:
+                assert open_descriptors() == before, f"lost at moment {moment}"
+            else:
+                break
+        assert moment > 1
+        received = result[1] if way == "recv_fds" else array.array("i", result.control[0][2])
+        close_all(list(received))
         assert open_descriptors() == before
 
 

@@ -5,6 +5,8 @@ Contract, besides PacketFD's
     some datagrams is the next call's (recvmmsg(2)).
   * A batch is sent to its end, or `messages_written` of the exception tells how many datagrams went before.
   * What the kernel has glued on the way in (UDP_GRO) is given back cut.
+  * The room for a batch is its thread's, and stays for the next one unless it is large: to get it from the system
+    costs more than to receive. Nobody has it while he waits.
 
 Source: udp(7), recvmmsg(2), sendmmsg(2).
 """
@@ -35,6 +37,7 @@ from netpoll._runtime.syscalls cimport (
     CMSG_DATA,
     CMSG_FIRSTHDR,
     CMSG_NXTHDR,
+    MSG_CTRUNC,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
     MSG_TRUNC,
@@ -49,10 +52,15 @@ from netpoll._runtime.syscalls cimport (
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
+    PyObject *PyThreadState_GetDict()   # borrowed; NULL if there is none
 
 cdef enum:
     MOST = 1024               # messages of one system call (UIO_MAXIOV)
-    CONTROL_SIZE = 64         # room for the size of what was glued, with its header
+    CONTROL_SIZE = 256        # room for the size of what was glued, behind time stamps, marks and counts
+    APART = 17 * 64           # bytes: rooms a power of two apart would share a few lines of the caches
+    MOST_KEPT = 16 << 20      # bytes of room that stay with a thread
+
+cdef str KEPT = "netpoll._poll.batch"   # the room that a thread keeps, in its own dict
 
 
 # ---- receiving -------------------------------------------------------------------------------
@@ -65,18 +73,23 @@ cdef class Rooms:
     cdef char *addresses
     cdef char *controls
     cdef char *memory
+    cdef Py_ssize_t count
+    cdef Py_ssize_t size
+    cdef bint with_control
 
     def __cinit__(self, Py_ssize_t count, Py_ssize_t size, bint with_control):
-        cdef msghdr *one
         cdef Py_ssize_t i
         # A product that goes round comes out small, and malloc knows nothing of it.
-        if count < 1 or size < 0 or size > PY_SSIZE_T_MAX // max(count, <Py_ssize_t>MOST):
+        if count < 1 or size < 0 or size > PY_SSIZE_T_MAX // max(count, <Py_ssize_t>MOST) - APART:
             raise MemoryError("no memory for a batch of datagrams")
+        self.count = count
+        self.size = size
+        self.with_control = with_control
         self.headers = <mmsghdr *>calloc(count, sizeof(mmsghdr))
         self.pieces = <iovec *>malloc(count * sizeof(iovec))
         self.addresses = <char *>malloc(count * ADDRESS_SIZE)
         self.controls = <char *>malloc(count * CONTROL_SIZE)
-        self.memory = <char *>malloc(max(1, count * size))
+        self.memory = <char *>malloc(count * (size + APART))
         if (
             self.headers == NULL
             or self.pieces == NULL
@@ -86,16 +99,13 @@ cdef class Rooms:
         ):
             raise MemoryError("no memory for a batch of datagrams")
         for i in range(count):
-            self.pieces[i].iov_base = self.memory + i * size
+            self.pieces[i].iov_base = self.memory + i * (size + APART)
             self.pieces[i].iov_len = size
-            one = &self.headers[i].msg_hdr
-            one.msg_name = self.addresses + i * ADDRESS_SIZE
-            one.msg_namelen = ADDRESS_SIZE
-            one.msg_iov = &self.pieces[i]
-            one.msg_iovlen = 1
+            self.headers[i].msg_hdr.msg_name = self.addresses + i * ADDRESS_SIZE
+            self.headers[i].msg_hdr.msg_iov = &self.pieces[i]
+            self.headers[i].msg_hdr.msg_iovlen = 1
             if with_control:
-                one.msg_control = self.controls + i * CONTROL_SIZE
-                one.msg_controllen = CONTROL_SIZE
+                self.headers[i].msg_hdr.msg_control = self.controls + i * CONTROL_SIZE
 
     def __dealloc__(self):
         free(self.headers)
@@ -104,28 +114,61 @@ cdef class Rooms:
         free(self.controls)
         free(self.memory)
 
-    cdef int take(self, Py_ssize_t i, Py_ssize_t size, list datagrams) except -1:
+    cdef int receive(self, int sysfd) noexcept:
+        """Receive without waiting; return how many came, -1: errno says why none."""
+        for i in range(self.count):     # the kernel writes there how much it has used
+            self.headers[i].msg_hdr.msg_namelen = ADDRESS_SIZE
+            if self.with_control:
+                self.headers[i].msg_hdr.msg_controllen = CONTROL_SIZE
+        return kernel.recvmmsg(sysfd, self.headers, <unsigned int>self.count, MSG_DONTWAIT)
+
+    cdef int take(self, PacketFD fd, Py_ssize_t i, Py_ssize_t size, list fields) except -1:
         """Add the datagrams of a message that came, each cut to `size` bytes."""
         cdef msghdr *one = &self.headers[i].msg_hdr
         cdef char *data = <char *>self.pieces[i].iov_base
         cdef Py_ssize_t left = self.headers[i].msg_len
-        cdef Py_ssize_t segment = segment_of(one)
-        cdef bytes sender = PyBytes_FromStringAndSize(
-            <char *>one.msg_name, min(one.msg_namelen, <Py_ssize_t>ADDRESS_SIZE)
-        )
+        cdef int flags = one.msg_flags & MSG_TRUNC
+        cdef Py_ssize_t segment = 0
+        if self.with_control:
+            segment = segment_of(one)
+            if segment == 0:            # what was glued cannot be told if there was no room to say so
+                flags |= one.msg_flags & MSG_CTRUNC
+        fd.note_sender(<char *>one.msg_name, min(one.msg_namelen, <Py_ssize_t>ADDRESS_SIZE))
         while 0 < segment < left:
-            datagrams.append(datagram(data, segment, size, sender, 0))
+            add(fields, data, segment, size, fd.sender, 0)
             data += segment
             left -= segment
-        datagrams.append(datagram(data, left, size, sender, one.msg_flags & MSG_TRUNC))
-        return 0
+        return add(fields, data, left, size, fd.sender, flags)
 
 
-cdef tuple datagram(char *data, Py_ssize_t length, Py_ssize_t size, bytes sender, int flags):
+cdef int add(list fields, char *data, Py_ssize_t length, Py_ssize_t size, bytes sender, int flags) except -1:
     if length > size:
         length = size
         flags |= MSG_TRUNC
-    return PyBytes_FromStringAndSize(data, length), sender, flags
+    fields.append(PyBytes_FromStringAndSize(data, length))
+    fields.append(sender)
+    fields.append(flags)
+    return 0
+
+
+cdef Rooms rooms_for(Py_ssize_t count, Py_ssize_t size, bint with_control):
+    """Return the room that this thread has kept, if it is such a one, or another."""
+    cdef PyObject *of_thread = PyThreadState_GetDict()
+    cdef Rooms rooms = None
+    if of_thread != NULL:
+        # Taken away: what runs when an object goes may be a user's, and read a batch as well.
+        rooms = (<dict>of_thread).pop(KEPT, None)
+    if rooms is None or rooms.count != count or rooms.size != size or rooms.with_control != with_control:
+        rooms = Rooms(count, size, with_control)
+    return rooms
+
+
+cdef int keep(Rooms rooms) except -1:
+    """Let this thread keep the room for its next batch."""
+    cdef PyObject *of_thread = PyThreadState_GetDict()
+    if of_thread != NULL and rooms.count * (rooms.size + APART) <= MOST_KEPT:
+        (<dict>of_thread)[KEPT] = rooms
+    return 0
 
 
 cdef Py_ssize_t segment_of(msghdr *message) noexcept:
@@ -146,6 +189,12 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
     `count` messages, each of which is as many datagrams as the kernel has glued together.
     OSError, ClosedError, DeadlineExceeded, Cancelled; MemoryError if there is no such room.
     """
+    cdef list fields = receive_fields(fd, count, size)
+    return [tuple(fields[i:i + FIELDS]) for i in range(0, len(fields), FIELDS)]
+
+
+cdef list receive_fields(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
+    """The same in one list: data, raw sockaddr and flags of one datagram after the other."""
     cdef int64_t until
     cdef PyObject *raw
     check_made(fd)
@@ -165,34 +214,35 @@ cpdef list receive_batch(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
 
 
 cdef list receive_locked(PacketFD fd, Py_ssize_t count, Py_ssize_t size, int64_t until):
-    cdef list datagrams
+    cdef list fields
     check(fd, MODE_READ)
     while True:
-        datagrams = receive_once(fd, count, size)
-        if datagrams is not None:
-            return datagrams
+        fields = receive_once(fd, count, size)
+        if fields is not None:
+            return fields
         if not until:
             until = fd.limit(MODE_READ)
         wait_event(fd, MODE_READ, until)
 
 
 cdef list receive_once(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
-    """Receive without waiting; None if there is nothing. The rooms are gone before anybody waits."""
-    cdef Rooms rooms = Rooms(count, SCRATCH_SIZE if fd.merges else size, fd.merges)
-    cdef list datagrams = []
+    """Receive without waiting; None if there is nothing. The room is given back before anybody waits."""
+    cdef Rooms rooms = rooms_for(count, SCRATCH_SIZE if fd.merges else size, fd.merges)
+    cdef list fields = None
     cdef int got
     consume_edge(fd)
     while True:
-        got = kernel.recvmmsg(fd.sysfd, rooms.headers, <unsigned int>count, MSG_DONTWAIT)
-        if got >= 0:
+        got = rooms.receive(fd.sysfd)
+        if got >= 0 or errno == EAGAIN:
             break
-        if errno == EAGAIN:
-            return None
         if errno != EINTR:
             fail_errno()
-    for i in range(got):
-        rooms.take(i, size, datagrams)
-    return datagrams
+    if got >= 0:
+        fields = []
+        for i in range(got):
+            rooms.take(fd, i, size, fields)
+    keep(rooms)
+    return fields
 
 
 ctypedef PyObject *(*receive_fn)(PacketFD fd, Py_ssize_t count, Py_ssize_t size, int64_t until) noexcept

@@ -1,10 +1,10 @@
 """Control data: what comes and goes beside the data of a message.
 
 Contract
-  * Descriptors that come with a message (SCM_RIGHTS) belong to its Arrival from the moment of the system call,
-    and to the caller only with the whole result: whatever is raised before closes them. They are
-    close-on-exec. If the control data was cut (MSG_CTRUNC) nobody can tell which ones are missing: those that
-    came are closed, and none is handed out.
+  * Descriptors that come with a message (SCM_RIGHTS, SCM_PIDFD) belong to its Arrival from the moment of the
+    system call until `hand_out`, which is the last thing done before the result is returned: whatever is raised
+    before, by a signal handler for example, closes them. They are close-on-exec. If the control data was cut
+    (MSG_CTRUNC) nobody can tell which ones are missing: those that came are closed, and none is handed out.
 
 Source: cmsg(3), recvmsg(2), unix(7).
 """
@@ -34,6 +34,9 @@ from netpoll._runtime.syscalls cimport (
     msghdr,
 )
 
+cdef enum:
+    SCM_PIDFD = 4             # the sender's process (Linux 6.5), which nobody here asks for
+
 
 cdef size_t length_of(msghdr *message, cmsghdr *control) noexcept:
     """Return how many bytes of data a part has; never more than there are in the buffer."""
@@ -54,7 +57,7 @@ cdef class Arrival:
 
     def __dealloc__(self):
         if not self.handed_out:
-            self.close_descriptors()
+            self.close_descriptors(False)
         free(self.message.msg_control)
 
     cdef Py_ssize_t receive(
@@ -80,21 +83,24 @@ cdef class Arrival:
             if errno != EINTR:
                 fail_errno()
 
-    cdef tuple result(self, object data):
-        """Return the message as it is handed out."""
-        cdef int flags = self.message.msg_flags & ~MSG_CMSG_CLOEXEC
-        cdef list control = self.parts(not flags & MSG_CTRUNC)
-        sender = PyBytes_FromStringAndSize(self.address, min(self.message.msg_namelen, <Py_ssize_t>ADDRESS_SIZE))
-        whole = (data, control, flags, sender)
-        self.handed_out = not flags & MSG_CTRUNC
-        return whole
+    cdef int flags(self) noexcept:
+        """Return what recvmsg(2) has told, as it would have been without MSG_CMSG_CLOEXEC."""
+        return self.message.msg_flags & ~MSG_CMSG_CLOEXEC
 
-    cdef list parts(self, bint whole):
+    cdef bint whole(self) noexcept:
+        """Return whether all the control data is there."""
+        return not self.message.msg_flags & MSG_CTRUNC
+
+    cdef bytes sender(self):
+        """Return the raw sockaddr of who sent it."""
+        return PyBytes_FromStringAndSize(self.address, min(self.message.msg_namelen, <Py_ssize_t>ADDRESS_SIZE))
+
+    cdef list parts(self):
         """Return the parts of the control data; descriptors only if it is whole."""
         cdef list parts = []
         cdef cmsghdr *control = CMSG_FIRSTHDR(&self.message)
         while control != NULL:
-            if whole or not is_rights(control):
+            if self.whole() or not has_descriptors(control):
                 data = PyBytes_FromStringAndSize(
                     <char *>CMSG_DATA(control), <Py_ssize_t>length_of(&self.message, control)
                 )
@@ -102,19 +108,44 @@ cdef class Arrival:
             control = CMSG_NXTHDR(&self.message, control)
         return parts
 
-    cdef void close_descriptors(self) noexcept:
+    cdef list descriptors(self):
+        """Return the numbers of the descriptors that were sent."""
+        cdef list found = []
+        cdef cmsghdr *control = CMSG_FIRSTHDR(&self.message)
+        while control != NULL:
+            if is_rights(control):
+                for i in range(length_of(&self.message, control) // sizeof(int)):
+                    found.append((<int *>CMSG_DATA(control))[i])
+            control = CMSG_NXTHDR(&self.message, control)
+        return found
+
+    cdef void hand_out(self) noexcept:
+        """Leave the descriptors to whoever has got their numbers; nothing may be raised after this."""
+        self.handed_out = self.whole()
+
+    cdef void hand_out_sent(self) noexcept:
+        """The same for those of `descriptors`; what the kernel has added of its own is closed."""
+        self.close_descriptors(True)
+        self.handed_out = True
+
+    cdef void close_descriptors(self, bint keep_rights) noexcept:
         cdef cmsghdr *control = CMSG_FIRSTHDR(&self.message)
         cdef int *numbers
         while control != NULL:
-            if is_rights(control):
+            if has_descriptors(control) and not (keep_rights and is_rights(control)):
                 numbers = <int *>CMSG_DATA(control)
                 for i in range(length_of(&self.message, control) // sizeof(int)):
-                    kernel.close(numbers[i])
+                    if numbers[i] >= 0:
+                        kernel.close(numbers[i])
             control = CMSG_NXTHDR(&self.message, control)
 
 
 cdef bint is_rights(cmsghdr *control) noexcept:
     return control.cmsg_level == SOL_SOCKET and control.cmsg_type == SCM_RIGHTS
+
+
+cdef bint has_descriptors(cmsghdr *control) noexcept:
+    return control.cmsg_level == SOL_SOCKET and control.cmsg_type in (SCM_RIGHTS, SCM_PIDFD)
 
 
 cdef bytes packed(object control):

@@ -107,6 +107,11 @@ cpdef tuple receive_message(SocketFD fd, Py_ssize_t size, Py_ssize_t control_siz
     control_size: room for the control data, with its headers (CMSG_SPACE). flags: of recvmsg(2).
     OSError, ClosedError, DeadlineExceeded, Cancelled.
     """
+    return handed_out(receive_arrival(fd, size, control_size, flags))
+
+
+cdef Arrival receive_arrival(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags):
+    """Receive as receive_message does; the descriptors stay the Arrival's."""
     cdef PyObject *raw
     cdef int64_t until
     check_made(fd)
@@ -142,61 +147,75 @@ cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control
     raw = receive_quietly(fd, whole, 0, control_size, flags, until)
     if whole is not pieces and raw != NULL:
         pieces.spread(whole)
-    return taken(fd, raw)
+    return handed_out(taken(fd, raw))
 
 
-cdef tuple taken(SocketFD fd, PyObject *raw):
+cdef Arrival taken(SocketFD fd, PyObject *raw):
+    cdef Arrival arrival
     if raw == NULL:
         unlock_and_raise(fd, MODE_READ)
     unlock(fd, MODE_READ)
-    result = <tuple>raw
-    Py_DECREF(result)
+    arrival = <Arrival>raw
+    Py_DECREF(arrival)
+    return arrival
+
+
+cdef tuple handed_out(Arrival arrival):
+    result = (arrival.data, arrival.parts(), arrival.flags(), arrival.sender())
+    arrival.hand_out()
     return result
 
 
-cdef tuple receive_locked(
+cdef Arrival receive_locked(
     SocketFD fd, Pieces pieces, Py_ssize_t size, Py_ssize_t control_size, int flags, int64_t until
 ):
-    cdef tuple result
+    cdef Arrival arrival
     check(fd, MODE_READ)
     while True:
+        arrival = Arrival(control_size)
         if pieces is not None:
-            result = into_once(fd, pieces, control_size, flags)
+            into_once(arrival, fd, pieces, control_size, flags)
         elif size <= SCRATCH_SIZE:
-            result = small_once(fd, size, control_size, flags)
+            small_once(arrival, fd, size, control_size, flags)
         else:
-            result = large_once(fd, size, control_size, flags)
-        if result is not None:
-            return result
+            large_once(arrival, fd, size, control_size, flags)
+        if arrival.data is not None:
+            return arrival
+        arrival = None
         if not until:
             until = fd.limit(MODE_READ)
         wait_event(fd, MODE_READ, until)
 
 
-cdef tuple into_once(SocketFD fd, Pieces pieces, Py_ssize_t control_size, int flags):
-    """Receive without waiting; None if there is nothing."""
-    cdef Arrival arrival = Arrival(control_size)
+cdef int into_once(
+    Arrival arrival, SocketFD fd, Pieces pieces, Py_ssize_t control_size, int flags
+) except -1:
+    """Receive without waiting; no data if there is nothing."""
     cdef Py_ssize_t got = arrival.receive(fd, pieces.vector, pieces.count, control_size, flags)
-    return None if got < 0 else arrival.result(got)
+    if got >= 0:
+        arrival.data = got
+    return 0
 
 
-cdef tuple small_once(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags):
+cdef int small_once(
+    Arrival arrival, SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags
+) except -1:
     """The same, through the scratch buffer of this thread."""
-    cdef Arrival arrival = Arrival(control_size)
     cdef iovec vector
     cdef Py_ssize_t got
     vector.iov_base = get_scheduler().get_scratch()
     vector.iov_len = size
     got = arrival.receive(fd, &vector, 1, control_size, flags)
-    if got < 0:
-        return None
-    # More than there is room for is told of a datagram that was cut, if the flags ask for that.
-    return arrival.result(PyBytes_FromStringAndSize(<char *>vector.iov_base, min(got, size)))
+    if got >= 0:
+        # More than there is room for is told of a datagram that was cut, if the flags ask for that.
+        arrival.data = PyBytes_FromStringAndSize(<char *>vector.iov_base, min(got, size))
+    return 0
 
 
-cdef tuple large_once(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags):
+cdef int large_once(
+    Arrival arrival, SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags
+) except -1:
     """The same, straight into the object returned."""
-    cdef Arrival arrival = Arrival(control_size)
     cdef bytes data = PyBytes_FromStringAndSize(NULL, size)
     cdef iovec vector
     cdef Py_ssize_t got
@@ -205,14 +224,14 @@ cdef tuple large_once(SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int
     vector.iov_len = size
     got = arrival.receive(fd, &vector, 1, control_size, flags)
     if got < 0:
-        return None
+        return 0
     raw = <PyObject *>data
     Py_INCREF(data)
     data = None      # _PyBytes_Resize wants the only reference
     _PyBytes_Resize(&raw, min(got, size))
-    data = <bytes>raw
-    Py_DECREF(data)
-    return arrival.result(data)
+    arrival.data = <bytes>raw
+    Py_DECREF(arrival.data)
+    return 0
 
 
 ctypedef PyObject *(*receive_fn)(

@@ -15,7 +15,9 @@ from libc.errno cimport EISCONN
 
 import os
 
-from netpoll._poll.message cimport receive_message, send_message
+from netpoll._poll.batch cimport FIELDS, receive_fields, send_batch
+from netpoll._poll.control cimport Arrival
+from netpoll._poll.message cimport receive_arrival, send_message
 from netpoll._poll.packet_fd cimport PacketFD, receive, receive_into, write
 from netpoll._runtime.raised cimport np_take_exception
 from netpoll.net.addr import Addr, decode, encode
@@ -142,11 +144,16 @@ cdef class PacketConn(Endpoint):
         Descriptors in it are the caller's to close; if the control data was cut there are none.
         Source: go1.27 net/udpsock.go (*UDPConn).ReadMsgUDP; recvmsg(2), cmsg(3)
         """
+        cdef Arrival arrival
+        cdef bytes raw
         try:
-            data, control, told, raw = receive_message(self._fd, n, control_size, flags)
+            arrival = receive_arrival(self._fd, n, control_size, flags)
         except OSError as error:
             raise self.failed("read", error) from error
-        return Message(data, control, told, self.sender(raw) if raw else None)
+        raw = arrival.sender()
+        message = Message(arrival.data, arrival.parts(), arrival.flags(), self.sender(raw) if raw else None)
+        arrival.hand_out()
+        return message
 
     def sendmsg(self, buffers, control=(), flags=0, addr=None):
         """Send bytes-like objects, gathered, as one datagram with control data; return its length.
@@ -176,16 +183,21 @@ cdef class PacketConn(Endpoint):
         then, each of which may be several datagrams. MemoryError: there is no such room.
         Source: recvmmsg(2)
         """
-        from netpoll._poll.batch import receive_batch
+        cdef list fields
+        cdef list batch = []
+        cdef bytes raw, last = None
+        addr = None
         try:
-            batch = receive_batch(self._fd, count, size)
+            fields = receive_fields(self._fd, count, size)
         except OSError as error:
             raise self.failed("read", error) from error
-        if messages:
-            return [
-                Message(data, [], flags, self.sender(raw) if raw else None) for data, raw, flags in batch
-            ]
-        return [(data, self.sender(raw)) for data, raw, _ in batch]
+        for i in range(0, len(fields), FIELDS):
+            raw = <bytes>fields[i + 1]
+            if raw is not last:     # the same sender's is the same object
+                addr = None if messages and not raw else self.sender(raw)
+                last = raw
+            batch.append(Message(fields[i], [], fields[i + 2], addr) if messages else (fields[i], addr))
+        return batch
 
     def write_batch(self, messages):
         """Send (data, addr) pairs, each as one datagram; return how many. Parks.
@@ -194,7 +206,6 @@ cdef class PacketConn(Endpoint):
         tells how many datagrams were sent before it.
         Source: sendmmsg(2)
         """
-        from netpoll._poll.batch import send_batch
         cdef list letters = []
         for data, addr in messages:
             letters.append((data, None if addr is None else self.unconnected_target(addr)))

@@ -9,14 +9,13 @@ from socket import SOCK_STREAM
 from typing import TYPE_CHECKING, Self
 
 from netpoll._poll.listen_fd import ListenFD
-from netpoll._poll.message import receive_message, send_message
+from netpoll._poll.message import send_message
 from netpoll._poll.stream_fd import StreamFD
 from netpoll.net import adopt, descriptors
-from netpoll.net.addr import UnixAddr, decode
+from netpoll.net.addr import UnixAddr
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.conn import Conn
 from netpoll.net.endpoint import own_methods
-from netpoll.net.message import Message
 from netpoll.net.stream_listener import StreamListener
 from netpoll.net.unix_end import UnixEnd
 
@@ -66,18 +65,6 @@ class UnixConn(Conn, UnixEnd):
             """The peer's address, of no name if it has none."""
 
     # -- messages
-
-    def recvmsg(self, n: int = 65536, control_size: int = 0, flags: int = 0) -> Message:
-        """Receive up to n bytes, or one message, with its control data, as a Message. Parks.
-
-        control_size: room for the control data, CMSG_SPACE of the socket module for each part.
-        flags: MSG_PEEK ... of recvmsg(2). Its addr is None if the peer has no name.
-        Descriptors in it are the caller's to close; if the control data was cut there are none.
-        Source: go1.27 net/unixsock.go (*UnixConn).ReadMsgUnix; recvmsg(2), cmsg(3)
-        """
-        with self._doing("read"):
-            data, control, told, raw = receive_message(self._fd, n, control_size, flags)
-        return Message(data, control, told, decode(self.network, raw) if raw else None)
 
     def sendmsg(
         self,

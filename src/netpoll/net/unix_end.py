@@ -1,19 +1,17 @@
 """What the ends of all Unix sockets have, streams and datagrams alike."""
 
 from contextlib import AbstractContextManager
-from errno import EMSGSIZE
 from typing import TYPE_CHECKING
 
-from netpoll.errors import OpError
-from netpoll.net import credentials, descriptors, sockopt
+from netpoll.net import credentials, sockopt
 from netpoll.net.addr import UnixAddr
 from netpoll.net.bound_path import BoundPath
 from netpoll.net.credentials import Credentials
-from netpoll.net.endpoint import Endpoint
 from netpoll.net.operror import wrapping
+from netpoll.net.receiving import MessageEnd
 
 
-class UnixEnd(Endpoint):
+class UnixEnd(MessageEnd):
     """One end of a Unix socket; the file it was bound to by dial or listen_packet goes with it.
 
     Each setter raises OpError, or ClosedError once it is closed.
@@ -54,27 +52,6 @@ class UnixEnd(Endpoint):
         if self._path is None:
             self._path = BoundPath(self.local_addr.name, wanted=False)
         self._path.set_wanted(enabled)
-
-    # -- descriptors
-
-    def recv_fds(self, n: int, max_fds: int) -> tuple[bytes, list[int], int, UnixAddr]:
-        """Receive up to n bytes and up to so many descriptors: both, flags and sender. Parks.
-
-        The descriptors are the caller's, who closes them; they are close-on-exec. Other control
-        data is not given: see recvmsg.
-
-        OpError of EMSGSIZE: more descriptors came. None of them is left open, and what data came
-        with them is the attribute `data` of the exception.
-        Source: unix(7) SCM_RIGHTS; socket.recv_fds
-        """
-        with self._doing("read"):
-            data, fds, flags, sender = descriptors.receive(self._fd, self.network, n, max_fds)
-        if fds is None:
-            where = (self.network, self.local_addr, self.remote_addr)
-            error = OpError("read", *where, EMSGSIZE, "control data truncated")
-            error.data = data  # type: ignore[attr-defined]
-            raise error
-        return data, fds, flags, sender
 
     # -- who is there
 
