@@ -3,12 +3,13 @@
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from netpoll import OpError, go, net
-from tests import udp
-from tests.kernel import recorded
+from tests import tcp, udp
+from tests.kernel import answering, on, one_by_one, recorded
 from tests.poll.test_segments import needs_gro, needs_gso
 from tests.running import in_run, parked
 
@@ -122,6 +123,37 @@ def test_who_waits_while_gluing_is_turned_on_gets_nothing_glued() -> None:
                 reader.join(timeout=5)
             assert caught.value.errno == errno.EINVAL
             assert [data for data, _ in far.read_batch()] == [b"aaaa", b"bbbb", b"cc"]
+
+
+@needs_gso
+@needs_gro
+@in_run
+def test_what_else_the_kernel_tells_leaves_room_for_the_boundaries() -> None:
+    timestamp_ns, timestamping, overflow, mark, priority = 35, 37, 40, 75, 82
+    with udp.connected() as (near, far):
+        for option, value in ((timestamp_ns, 1), (timestamping, 0x58), (overflow, 1)):
+            far.setsockopt(socket.SOL_SOCKET, option, value)
+        for option in (mark, priority):
+            with suppress(OpError):  # Linux 5.19, 6.14
+                far.setsockopt(socket.SOL_SOCKET, option, 1)
+        far.set_gro(True)
+        near.write_segments(b"aaaabbbbcc", 4)
+        assert [data for data, _ in far.read_batch()] == [b"aaaa", b"bbbb", b"cc"]
+
+
+@needs_gro
+@in_run
+def test_boundaries_that_were_cut_off_are_missed() -> None:
+    with udp.connected() as (near, far):
+        far.set_gro(True)
+        sender = tcp.raw((near.local_addr.ip, near.local_addr.port))
+        cut = [(b"aaaabb", b"", socket.MSG_CTRUNC, sender), (b"cc", b"", 0, sender)]
+        with answering(recvmmsg=on(far.fileno(), one_by_one(cut))):
+            messages = far.read_batch(messages=True)
+        assert [(message.data, message.flags) for message in messages] == [
+            (b"aaaabb", socket.MSG_CTRUNC),
+            (b"cc", 0),
+        ]
 
 
 @in_run

@@ -77,6 +77,42 @@ def test_room_that_no_machine_has_is_refused_and_not_counted_round(size: int) ->
 
 
 @in_run
+def test_the_room_of_one_batch_is_the_next_ones_and_keeps_nothing_of_it() -> None:
+    # Large, then small, then of other sizes, and none sees what another has left behind.
+    with udp.end() as (fd, peer), udp.unix_end() as (other, friend):
+        for size in (65_000, 3, 0, 900):
+            peer.send(b"x" * size)
+            friend.send(b"y" * min(size, 1000))
+            for count, most in ((64, 65_536), (3, 65_536), (64, 100)):
+                peer.send(b"z" * 99)
+                got = receive_batch(fd, count, most)
+                assert {data.strip(b"xz") for data, _, _ in got} == {b""}
+            assert receive_batch(other, 64, 65_536)[0][0] == b"y" * min(size, 1000)
+
+
+@in_run
+def test_who_reads_a_batch_while_another_is_made_has_room_of_his_own() -> None:
+    # What is freed meanwhile may run a user's code, and that may read as well.
+    with udp.end() as (fd, peer), udp.end() as (other, friend):
+        inner: list[bytes] = []
+
+        class Reading(tuple[bytes, bytes, int, bytes]):
+            __slots__ = ()
+
+            def __del__(self) -> None:
+                friend.send(b"inner")
+                inner.extend(data for data, _, _ in receive_batch(other, 8, 100))
+
+        def answer(*_: object) -> list[Reading]:
+            return [Reading((b"outer", b"", 0, tcp.raw(peer.getsockname())))]
+
+        for _ in range(2):
+            with answering(recvmmsg=on(fd.fileno(), answer)):
+                assert [data for data, _, _ in receive_batch(fd, 8, 100)] == [b"outer"]
+        assert inner == [b"inner"] * 2
+
+
+@in_run
 def test_a_batch_is_sent_to_several_addresses() -> None:
     with udp.bound() as here, udp.bound() as one, udp.bound() as two:
         fd = PacketFD.adopt(here.detach())

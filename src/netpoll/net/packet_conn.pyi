@@ -93,7 +93,8 @@ class PacketConn(Endpoint):
         Each is cut to `size` bytes, by default more than a datagram of the internet can have.
         messages: return a Message for each, without control data, whose flags have MSG_TRUNC if it
         was cut. With set_gro there may be more: `count` is the number of messages of the kernel
-        then, each of which may be several datagrams. MemoryError: there is no such room.
+        then, each of which may be several datagrams; MSG_CTRUNC is for what could not be taken
+        apart. MemoryError: there is no such room.
         Source: recvmmsg(2)
         """
 
