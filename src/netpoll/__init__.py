@@ -14,9 +14,13 @@
 
     run(main)
 
-Goroutines: run, go, Goroutine, current, sleep, gosched, blocking, excepthook.
+Goroutines: run, go, Goroutine, current, sleep, gosched, excepthook.
+Together: Chan, select, after, tick; sync, for locks; Group, race, map_concurrent, as_completed.
+Limits: timeout, deadline, shield, cancel_scope; context, for what crosses goroutines.
 Networks: net, above all net.listen and net.dial, which return a TCPListener and a TCPConn.
 Streams: bufio, for lines and frames with limits.
+Next door: blocking, BlockingPool and from_thread for threads, aio for asyncio, process, signals.
+Servers: serve_until_signal. Tests: testing.
 Errors: OSErrors, with the kinds listed below. lowlevel: for those who build on the runtime.
 """
 
@@ -51,16 +55,33 @@ from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
 
 if typing.TYPE_CHECKING:
-    from netpoll import bufio, sync, testing
+    from netpoll import aio, bufio, context, from_thread, process, signals, sync, testing
+    from netpoll._runtime.threads import BlockingPool
     from netpoll.net.file import File
     from netpoll.net.file_kinds import open_fd
+    from netpoll.serving import serve_until_signal
+    from netpoll.sync.completed import as_completed
+    from netpoll.sync.concurrent import map_concurrent, race
+    from netpoll.sync.group import Group
 
 # What not every program needs is imported when it is asked for.
-_LATER = {"File": "net.file", "open_fd": "net.file_kinds"}
-_LATER_MODULES = frozenset({"bufio", "sync", "testing"})
+_LATER = {
+    "BlockingPool": "_runtime.threads",
+    "File": "net.file",
+    "Group": "sync.group",
+    "as_completed": "sync.completed",
+    "map_concurrent": "sync.concurrent",
+    "open_fd": "net.file_kinds",
+    "race": "sync.concurrent",
+    "serve_until_signal": "serving",
+}
+_LATER_MODULES = frozenset(
+    {"aio", "bufio", "context", "from_thread", "process", "signals", "sync", "testing"}
+)
 
 __all__ = [
     "AddrError",
+    "BlockingPool",
     "CancelScope",
     "Cancelled",
     "Chan",
@@ -72,26 +93,36 @@ __all__ = [
     "File",
     "Goroutine",
     "GoroutineCancelled",
+    "Group",
     "IncompleteReadError",
     "LimitExceededError",
     "OpError",
     "ScopeTimeout",
     "UnknownNetworkError",
     "after",
+    "aio",
+    "as_completed",
     "blocking",
     "bufio",
     "cancel_scope",
+    "context",
     "current",
     "deadline",
     "excepthook",
+    "from_thread",
     "go",
     "gosched",
     "lowlevel",
+    "map_concurrent",
     "net",
     "open_fd",
+    "process",
+    "race",
     "run",
     "select",
+    "serve_until_signal",
     "shield",
+    "signals",
     "sleep",
     "sync",
     "testing",
