@@ -55,7 +55,7 @@ from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
 
 if typing.TYPE_CHECKING:
-    from netpoll import aio, bufio, context, from_thread, process, signals, sync, testing
+    from netpoll import aio, bufio, context, from_thread, process, signals, sync
     from netpoll._runtime.threads import BlockingPool
     from netpoll.net.file import File
     from netpoll.net.file_kinds import open_fd

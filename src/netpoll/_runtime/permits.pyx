@@ -82,8 +82,8 @@ def ready(goroutine):
 def await_call(timeout=None, *, bint on_thread=False):
     """Park until `call_done`; return False if `timeout` seconds passed first.
 
-    Also returns for a call that was given up before: the caller looks whether it is done. on_thread: it is another
-    thread that runs it; a test's clock does not go on meanwhile.
+    Also returns for a call that was given up before: the caller looks whether it is done.
+    on_thread: it is another thread that runs it; a test's clock does not go on meanwhile.
     """
     return park_for(BY_CALL, timeout, on_thread)
 

@@ -130,5 +130,5 @@ cdef class Task:
 
     @property
     def __qualname__(self):
-        """The function's own, from which the goroutine has its name."""
+        # The function's own, from which the goroutine has its name.
         return getattr(self.fn, "__qualname__", None) or type(self.fn).__name__
