@@ -3,11 +3,13 @@
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from netpoll import GoroutineCancelled, blocking, go, gosched, run, sleep
+from netpoll._runtime import lifecycle
+from netpoll._runtime.scheduler import Scheduler
 from netpoll.errors import ChannelClosed
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
@@ -287,3 +289,40 @@ def test_a_timeout_on_another_thread_leaves_no_trace() -> None:
         except TimeoutError:
             assert not sent
     assert channel.waiting == (0, 0)
+
+
+class Meanwhile:
+    """Something that happens while a thread gets its scheduler, for which Python code runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+
+    def __call__(self, fn: Callable[[], object]) -> None:
+        attached = lifecycle.attached
+
+        def attached_and_more(scheduler: Scheduler) -> None:
+            attached(scheduler)
+            fn()
+
+        self._patch.setattr(lifecycle, "attached", attached_and_more)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    return Meanwhile(monkeypatch)
+
+
+def test_what_comes_while_a_thread_gets_its_scheduler_is_received(meanwhile: Meanwhile) -> None:
+    for wait in (Chan.recv, next, lambda channel: select(channel)[1]):
+        channel = Chan[int](1)
+        meanwhile(lambda channel=channel: channel.try_send(1))  # type: ignore[misc]
+        assert on_thread(wait, channel) == 1
+
+
+def test_room_that_comes_while_a_thread_gets_its_scheduler_is_used(meanwhile: Meanwhile) -> None:
+    for wait in (Chan.send, lambda channel, value: select((channel.send, value))):
+        channel = Chan[int](1)
+        channel.send(1)
+        meanwhile(lambda channel=channel: channel.try_recv())  # type: ignore[misc]
+        on_thread(wait, channel, 2)
+        assert channel.try_recv() == (2, True)
