@@ -6,7 +6,18 @@ from contextlib import suppress
 
 import pytest
 
-from netpoll import Cancelled, Goroutine, GoroutineCancelled, current, go, gosched, sleep
+from netpoll import (
+    Cancelled,
+    Goroutine,
+    GoroutineCancelled,
+    ScopeTimeout,
+    current,
+    go,
+    gosched,
+    shield,
+    sleep,
+    timeout,
+)
 from netpoll.sync import Barrier, Event, Mutex, RWMutex, Semaphore, WaitGroup
 from tests.running import Outcome, in_run, parked
 from tests.sync.kinds import Wait, each_kind, nobody_waits
@@ -60,14 +71,14 @@ def test_a_waiter_whose_time_is_up_has_nothing(kind: Kind) -> None:
 
 
 @each_kind
-@pytest.mark.parametrize("timeout", [0, -1])
+@pytest.mark.parametrize("seconds", [0, -1])
 @in_run
 def test_a_time_that_is_up_from_the_beginning_ends_a_wait_at_once(
-    kind: Kind, timeout: float
+    kind: Kind, seconds: float
 ) -> None:
     wait = kind()
     with suppress(TimeoutError):
-        assert wait.take(timeout) is False
+        assert wait.take(seconds) is False
     assert nobody_waits(wait.what)
 
 
@@ -95,6 +106,37 @@ def test_who_is_cancelled_already_does_not_wait(kind: Kind) -> None:
         go(work).join(10)
     assert nobody_waits(wait.what)
     wait.give()
+    assert wait.free()
+
+
+@each_kind
+@in_run
+def test_a_scope_that_ends_a_wait_leaves_nothing_behind(kind: Kind) -> None:
+    wait = kind()
+    with pytest.raises(ScopeTimeout):
+        with timeout(SOON):
+            wait.take()
+    assert nobody_waits(wait.what)
+    wait.give()
+    assert wait.free()
+
+
+@each_kind
+@in_run
+def test_who_is_shielded_waits_on_until_it_is_given(kind: Kind) -> None:
+    wait = kind()
+
+    def work() -> object:
+        with shield():
+            return wait.take()
+
+    waiter = parked(go(work))
+    waiter.cancel()
+    gosched()
+    assert waiter.state.startswith("waiting")
+    wait.give()
+    assert waiter.join(10) is not False
+    wait.back()
     assert wait.free()
 
 
