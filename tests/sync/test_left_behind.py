@@ -126,6 +126,29 @@ def test_a_child_does_not_wait_for_the_goroutines_of_its_parent(kind: Kind) -> N
 
 
 @no_warning
+@each_kind
+def test_a_child_does_not_wait_for_the_other_threads_of_its_parent(kind: Kind) -> None:
+    wait = kind()
+    other = Outcome(run, wait.take)
+
+    def child() -> bool:
+        assert nobody_waits(wait.what)
+        wait.give()
+        return bool(wait.free())
+
+    def main() -> str:
+        other.start()
+        while nobody_waits(wait.what):
+            gosched()
+        said = in_child(child)
+        wait.give()
+        return said
+
+    assert run(main) == "True"
+    assert other.result() is not False
+
+
+@no_warning
 def test_the_goroutine_that_forked_has_its_locks_in_the_child() -> None:
     def main() -> str:
         mutex, rw = Mutex(), RWMutex()
