@@ -304,7 +304,7 @@ class Resolver:
                 raise
             text = "looking names up in DNS needs dnspython (the extra 'dns' brings it)"
             raise ModuleNotFoundError(text, name=error.name) from error
-        from netpoll.net.dial import dial  # noqa: PLC0415 - which looks names up itself
+        from netpoll.net.lookup.direct import dial  # noqa: PLC0415 - which looks names up itself
 
         servers = None if self.servers is None else tuple(self.servers)
         return Client(self.dial or dial, servers, self.strict_errors)

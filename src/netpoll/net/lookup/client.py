@@ -129,7 +129,7 @@ class Client:
                     return found
             raise error or domain.no_such_host(name)
 
-    def _ask_all(self, conf: Config, name: str, kinds: Iterable[str]) -> list[Reply | DNSError]:
+    def _ask_all(self, conf: Config, name: str, kinds: tuple[str, ...]) -> list[Reply | DNSError]:
         """Return an answer or an error to each question about a name, asked at the same time."""
 
         def ask(kind: str) -> Reply | DNSError:
@@ -212,12 +212,13 @@ def _found(records: list[Record], kinds: tuple[str, ...]) -> tuple[list[str], st
 
 
 def _together(
-    ask: Callable[[str], Reply | DNSError], kinds: Iterable[str]
+    ask: Callable[[str], Reply | DNSError], kinds: tuple[str, ...]
 ) -> list[Reply | DNSError]:
     """Call ask with each, at the same time; who is cancelled meanwhile leaves nobody behind."""
-    asking = [go(_outcome, ask, kind) for kind in kinds]
+    first, *others = kinds
+    asking = [go(_outcome, ask, kind) for kind in others]
     try:
-        return [_result(goroutine.join()) for goroutine in asking]
+        return [ask(first), *(_result(goroutine.join()) for goroutine in asking)]
     finally:
         for goroutine in asking:
             goroutine.cancel()

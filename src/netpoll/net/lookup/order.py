@@ -36,6 +36,17 @@ POLICY = (
     ("::", 0, 40, 1),
 )
 
+# The same in numbers: how many bits do not count, and the others.
+_PREFIXES = tuple(
+    (
+        _BITS - length,
+        int.from_bytes(inet_pton(AF_INET6, prefix), "big") >> (_BITS - length),
+        precedence,
+        label,
+    )
+    for prefix, length, precedence, label in POLICY
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
@@ -59,9 +70,8 @@ class Attributes:
 
 def policy(number: int) -> tuple[int, int]:
     """Return precedence and label of an address; an IPv4 one is as mapped into IPv6."""
-    for prefix, length, precedence, label in POLICY:
-        shift = _BITS - length
-        if number >> shift == int.from_bytes(inet_pton(AF_INET6, prefix), "big") >> shift:
+    for shift, prefix, precedence, label in _PREFIXES:
+        if number >> shift == prefix:
             return precedence, label
     raise AssertionError("the last prefix matches each address")
 
