@@ -216,6 +216,9 @@ def main(server: str, address: str = "127.0.0.1:1053") -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     with suppress(KeyboardInterrupt):

@@ -32,6 +32,9 @@ def main(address: str = ":8888") -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     with suppress(KeyboardInterrupt):
         try:
             run(main, *sys.argv[1:2])

@@ -55,6 +55,9 @@ def main(address: str, target: str) -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     if len(sys.argv) != 3:  # noqa: PLR2004 - the program and two addresses
         sys.exit(__doc__)
     with suppress(KeyboardInterrupt):

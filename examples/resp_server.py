@@ -162,6 +162,9 @@ def main(address: str = "127.0.0.1:6379") -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     with suppress(KeyboardInterrupt):
         try:
             run(main, *sys.argv[1:2])

@@ -111,6 +111,9 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     if len(sys.argv) != 2:  # noqa: PLR2004 - the program and a path
         sys.exit(__doc__)
     with suppress(KeyboardInterrupt):

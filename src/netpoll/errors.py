@@ -120,12 +120,19 @@ class AddrError(OSError, ValueError):
 
     err: what is wrong with it.
     addr: the address as it was given.
+    op: what it was given for, such as "dial tcp"; "" if that is not known.
     """
+
+    op = ""
 
     def __init__(self, err: str, addr: str = "") -> None:
         super().__init__(f"address {addr}: {err}" if addr else err)
         self.err = err
         self.addr = addr
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.op}: {text}" if self.op else text
 
     @property
     def timeout(self) -> bool:
@@ -137,14 +144,19 @@ class AddrError(OSError, ValueError):
 
 
 class UnknownNetworkError(AddrError):
-    """The name of a network that there is not, in the attribute network."""
+    """The name of a network that there is not, or not for this; in the attribute network.
 
-    def __init__(self, network: str) -> None:
-        super().__init__(f"unknown network {network}")
+    hint: what is for it.
+    """
+
+    def __init__(self, network: str, hint: str = "") -> None:
+        text = f"unknown network {network}"
+        super().__init__(f"{text}: {hint}" if hint else text)
         self.network = network
+        self.hint = hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.network,), self.__dict__
+        return type(self), (self.network, self.hint), self.__dict__
 
 
 class DNSError(OSError):

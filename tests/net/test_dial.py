@@ -230,7 +230,7 @@ def test_a_local_address_of_the_other_family_is_refused(
     # Source: go1.27 net/dial_test.go TestDialerLocalAddr
     with pytest.raises(AddrError) as caught:
         net.dial(network, net.join_host_port(host, 80), local_addr=local)
-    assert str(caught.value) == f"address {local}: no suitable address found"
+    assert str(caught.value) == f"dial {network}: address {local}: no suitable address found"
 
 
 @pytest.mark.parametrize("wildcard", ["127.0.0.1", "0.0.0.0", "[::]"])
@@ -253,7 +253,7 @@ def test_a_local_address_that_cannot_be_had_is_told() -> None:
         assert (error.source, error.addr) == (TCPAddr("192.0.2.1", 0), listener.local_addr)
         with connected() as (near, _), pytest.raises(OpError, match="address already in use"):
             net.dial("tcp", address, local_addr=near.local_addr)
-    with pytest.raises(AddrError, match=r"^address localhost: invalid IP address$"):
+    with pytest.raises(AddrError, match=r"^dial tcp: address localhost: invalid IP address$"):
         net.dial("tcp", address, local_addr="localhost:0")
 
 

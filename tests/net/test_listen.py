@@ -281,7 +281,8 @@ def test_an_address_that_is_none_is_refused_by_name(
     for refuse in (net.listen, net.dial):
         with pytest.raises(kind) as caught:
             refuse(network, address)
-        assert str(caught.value) == text
+        of = f"{refuse.__name__} {network}: " if issubclass(kind, AddrError) else ""
+        assert str(caught.value) == of + text
         assert isinstance(caught.value, OSError)
 
 

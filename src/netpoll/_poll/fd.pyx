@@ -28,6 +28,7 @@ Source: go1.27 internal/poll/fd_unix.go, fd_mutex.go.
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport int64_t, uint8_t, uintptr_t
 from libc.string cimport memset
+from libc.time cimport time
 
 import sys
 import warnings
@@ -85,6 +86,10 @@ from netpoll.errors import ClosedError, DeadlineExceeded
 
 ctypedef int (*wait_fn)(Scheduler s, PollDesc *pd, int mode, int64_t until) noexcept
 cdef wait_fn wait_quietly = <wait_fn><void *>wait_poll    # see raised.pxd
+
+cdef int64_t SECOND = 1000000000
+cdef int64_t YEAR = 32000000 * SECOND
+
 
 cdef enum Grant:
     GRANT_LOCK = 1
@@ -456,14 +461,18 @@ cdef class FD:
     cdef int set_deadlines(self, int mode, object when) except -1:
         cdef GList woken = GList(NULL, NULL, 0)
         cdef int64_t at = 0
+        cdef int64_t now
         if when is not None:
             if when != when:
                 raise ValueError("a deadline cannot be NaN")
             at = nanoseconds(when)
             if at == 0:
                 at = EXPIRED
-            if at <= nanotime():
+            now = nanotime()
+            if at <= now:
                 self.cut |= mode
+            elif at - now > YEAR:
+                check_clock(at)
         self.enter()
         try:
             if self.pd == NULL:
@@ -535,6 +544,14 @@ cdef FD own(type cls, int sysfd):
     except BaseException:
         kernel.close(sysfd)
         raise
+
+
+cdef int check_clock(int64_t at) except -1:
+    """Raise ValueError for a deadline that can only be meant as a moment of the calendar."""
+    cdef int64_t now = <int64_t>time(NULL) * SECOND
+    if now - YEAR < at < now + YEAR:
+        raise ValueError("a deadline is a moment of time.monotonic(), not of time.time()")
+    return 0
 
 
 cdef FD take(type cls, int sysfd):

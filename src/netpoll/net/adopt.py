@@ -51,6 +51,7 @@ def from_fd(fileno: int) -> Conn | Listener | PacketConn:
     The socket becomes non-blocking, for whoever else has it as well; its other options stay as they
     are. The file that a Unix socket is bound to is not removed on close. An earlier connection of
     this process with the same number has lost it: what it does from now on fails. Does not park.
+    What a socket object has is handed over by detach(): net.from_fd(sock.detach()).
 
     Raises OpError: the descriptor is not open, is no socket, or one of another family or protocol,
     or a stream that is neither connected nor listening. ValueError: no C int. It stays the caller's

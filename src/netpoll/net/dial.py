@@ -21,7 +21,7 @@ from netpoll.net.networks import (
     UnixgramNetwork,
     UnixNetwork,
 )
-from netpoll.net.operror import wrap_error, wrapping
+from netpoll.net.operror import name_operation, wrap_error, wrapping
 from netpoll.net.resolve import resolve
 from netpoll.net.serial import serial
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive
@@ -92,6 +92,15 @@ class Dialer:
         self, network: str, address: str | Addr
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         """Connect as the function dial does, with these options."""
+        try:
+            return self._dial(network, address)
+        except AddrError as error:
+            name_operation(error, "dial", network)
+            raise
+
+    def _dial(
+        self, network: str, address: str | Addr
+    ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         deadline = _earliest(self.timeout, self.deadline)
         row = networks.find(network)
         if row.transport == "unix":

@@ -1,6 +1,9 @@
 """Deadlines and timeouts: moments of time.monotonic(), and numbers of seconds."""
 
+import time
 from math import inf, isnan
+
+_YEAR = 3.2e7
 
 
 def moment(what: str, since: float, seconds: float | None) -> float:
@@ -17,7 +20,15 @@ def moment(what: str, since: float, seconds: float | None) -> float:
         raise no_limit(what, seconds) from None
     if not known:
         raise ValueError(f"a {what} cannot be NaN")
+    if what == "deadline" and at > _YEAR:
+        _check_clock(at)
     return at
+
+
+def _check_clock(at: float) -> None:
+    """Raise ValueError for what can only be meant as a moment of the calendar."""
+    if at - time.monotonic() > _YEAR > abs(at - time.time()):
+        raise ValueError("a deadline is a moment of time.monotonic(), not of time.time()")
 
 
 def no_limit(what: str, value: object) -> Exception:

@@ -9,6 +9,7 @@ from socket import AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_TCP
 from typing import TYPE_CHECKING, overload
 
 from netpoll._poll.listen_fd import ListenFD
+from netpoll.errors import AddrError
 from netpoll.net import backlog as queue
 from netpoll.net import ipstack, networks, sockopt
 from netpoll.net.addr import Addr, InternetAddr, encode
@@ -20,7 +21,7 @@ from netpoll.net.networks import (
     UnixgramNetwork,
     UnixNetwork,
 )
-from netpoll.net.operror import wrapping
+from netpoll.net.operror import name_operation, wrapping
 from netpoll.net.resolve import resolve
 from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
 from netpoll.net.tcp import TCPListener
@@ -74,7 +75,14 @@ class ListenConfig:
     def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener": ...
     def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener":
         """Listen as the function listen does, with these options."""
-        row = networks.find(network, "tcp", "unix")
+        try:
+            return self._listen(network, address)
+        except AddrError as error:
+            name_operation(error, "listen", network)
+            raise
+
+    def _listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener":
+        row = networks.find(network, "tcp", "unix", hint=networks.OF_DATAGRAMS)
         if row.transport == "unix":
             from netpoll.net import unix_socket  # noqa: PLC0415 - who needs TCP alone pays nothing
 
@@ -94,7 +102,14 @@ class ListenConfig:
     def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn": ...
     def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn":
         """Open a socket for datagrams as the function listen_packet does, with these options."""
-        row = networks.find(network, "udp", "unix")
+        try:
+            return self._listen_packet(network, address)
+        except AddrError as error:
+            name_operation(error, "listen", network)
+            raise
+
+    def _listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn":
+        row = networks.find(network, "udp", "unix", hint=networks.OF_CONNECTIONS)
         if row.transport == "unix":
             from netpoll.net import unix_socket  # noqa: PLC0415 - as above
 

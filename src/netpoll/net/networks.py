@@ -40,13 +40,19 @@ _NETWORKS = {
     )
 }
 
+# Where to go with a network of the other sort.
+OF_DATAGRAMS = "datagrams are for listen_packet()"
+OF_CONNECTIONS = "connections are for listen()"
 
-def find(name: str, *transports: Transport) -> Network:
+
+def find(name: str, *transports: Transport, hint: str = "") -> Network:
     """Return the network of that name, of one of these transports if any are given.
 
-    Raises UnknownNetworkError: there is none.
+    Raises UnknownNetworkError: there is none, or one of another transport, of which hint tells.
     """
     network = _NETWORKS.get(name)
-    if network is None or (transports and network.transport not in transports):
+    if network is None:
         raise UnknownNetworkError(name)
+    if transports and network.transport not in transports:
+        raise UnknownNetworkError(name, hint)
     return network

@@ -24,6 +24,11 @@ def wrap_error(
     return error
 
 
+def name_operation(error: AddrError, op: str, network: str) -> None:
+    """Let an error of an address say for which operation it was given, if nothing has said so."""
+    error.op = error.op or f"{op} {network}"
+
+
 @contextmanager
 def wrapping(
     op: str, network: str, source: Addr | str | None, addr: Addr | str | None

@@ -6,8 +6,8 @@ Source: go1.27 net/lookup.go, net/ipsock.go; getaddrinfo(3)
 import math
 import re
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from socket import AF_INET, AF_INET6, AF_UNSPEC, SOCK_STREAM
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -69,12 +69,23 @@ class Resolver:
     strict_errors: bool = False
     servers: Sequence[str] | None = None
     dial: "Dial | None" = None
+    _shared: Hashable = field(init=False, repr=False, compare=False)  # by those that ask alike
 
     def __post_init__(self) -> None:
         if self.servers is not None:
             from netpoll.net.lookup import config  # noqa: PLC0415 - seldom needed
 
             object.__setattr__(self, "servers", config.server_addresses(self.servers))
+        object.__setattr__(self, "_shared", self._alike())
+
+    def _alike(self) -> Hashable:
+        """Return what is the same for resolvers that would get the same answers."""
+        asks = (self.getaddrinfo, self.prefer_dns, self.strict_errors, self.servers, self.dial)
+        try:
+            hash(asks)
+        except TypeError:  # a callable of some class, or servers in a list
+            return object()
+        return asks
 
     @overload
     def lookup(
@@ -293,7 +304,7 @@ class Resolver:
         )
 
     def _share(self, what: str, name: str, until: float | None, fn: Callable[[], T]) -> T:
-        return flight.share((self, what, _str(name)), name, until, fn)
+        return flight.share((self._shared, what, _str(name)), name, until, fn)
 
     def _client(self) -> "Client":
         """Return what asks DNS; ModuleNotFoundError without dnspython."""

@@ -110,7 +110,7 @@ def listen(network: str, address: str | Addr, config: Config) -> UnixListener:
     """
     row = networks.find(network, "unix")
     if row.kind == SOCK_DGRAM:
-        raise UnknownNetworkError(network)
+        raise UnknownNetworkError(network, networks.OF_DATAGRAMS)
     addr = _addr(network, address)
     raw = encode(addr)
     queue = backlog.chosen(config.backlog)
@@ -137,7 +137,7 @@ def listen_packet(
     """
     row = networks.find(network, "unix")
     if row.kind != SOCK_DGRAM:
-        raise UnknownNetworkError(network)
+        raise UnknownNetworkError(network, networks.OF_CONNECTIONS)
     addr = _addr(network, address)
     raw = encode(addr)
     with wrapping("listen", network, None, addr):

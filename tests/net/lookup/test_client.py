@@ -506,6 +506,13 @@ def test_a_domain_without_mail_says_so() -> None:
 
 
 @in_run
+def test_addresses_are_taken_whoever_has_them() -> None:
+    # As Go takes them. Who may answer at all may as well say it of the name that was asked for.
+    client, _ = scripted(lambda q: answer(q, address("b.", V4)))
+    assert client.addresses("a.", ("A",)) == ((V4, ""),)
+
+
+@in_run
 def test_records_of_another_type_are_passed_over() -> None:
     # Source: go1.27 net/dnsclient_unix_test.go TestPTRandNonPTR
     client, _ = scripted(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from netpoll import DNSError, blocking, go
+from netpoll import DNSError, blocking, go, net
 from netpoll.net.lookup import system
+from netpoll.net.resolver import Resolver
 from tests.running import in_run, parked
 
 
@@ -121,7 +122,7 @@ def test_lookups_that_hang_hold_up_no_other_work() -> None:
 
     def hangs(*_: Any) -> list[Any]:
         end.wait(20)
-        return []
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
 
     def ask(number: int) -> object:
         return system.addresses(hangs, f"name{number}.example", 0, socket.SOCK_STREAM)
@@ -133,4 +134,60 @@ def test_lookups_that_hang_hold_up_no_other_work() -> None:
     finally:
         end.set()
     for one in asking:
-        assert one.join(10) == ()
+        assert one.join(10) == (("192.0.2.1", ""),)
+
+
+# ---- a getaddrinfo of one's own
+
+ODD = [None, 7, [None], [()], [(1, 2, 3, "", ())], [(1, 2, 3, "", (7, 0))], [(1, 2, 3, "", 4)]]
+LOOKUPS = ("lookup_host", "lookup_ip", "lookup_cname")
+
+
+@pytest.mark.parametrize("lookup", LOOKUPS)
+@pytest.mark.parametrize("returned", ODD)
+@in_run
+def test_what_no_getaddrinfo_returns_is_an_error_of_the_name(lookup: str, returned: object) -> None:
+    own = Resolver(lambda *_: returned)  # type: ignore[arg-type, return-value]
+    if lookup == "lookup_cname" and isinstance(returned, list) and returned[0] and returned[0][0]:
+        assert own.lookup_cname("a.example") == "a.example."  # it asks for no address
+        return
+    with pytest.raises(DNSError, match=r"^lookup a\.example: getaddrinfo returned no such list"):
+        getattr(own, lookup)("a.example")
+
+
+@pytest.mark.parametrize("lookup", LOOKUPS[:2])
+@in_run
+def test_no_address_at_all_is_no_such_host(lookup: str) -> None:
+    with pytest.raises(DNSError, match=r"^lookup a\.example: no such host$") as caught:
+        getattr(Resolver(lambda *_: []), lookup)("a.example")
+    assert caught.value.is_not_found
+    with pytest.raises(DNSError, match="no such host"):
+        net.dial("tcp", "a.example:80", resolver=Resolver(lambda *_: []))
+
+
+@in_run
+def test_no_port_at_all_is_an_error_of_the_service() -> None:
+    with pytest.raises(DNSError, match="lookup unheard-of: getaddrinfo returned no such list"):
+        Resolver(lambda *_: []).lookup_port("tcp", "unheard-of")
+
+
+class Unhashable:
+    """A getaddrinfo that cannot be a key."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *_: object) -> list[Any]:
+        self.calls += 1
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+
+
+@in_run
+def test_a_getaddrinfo_need_not_be_hashable() -> None:
+    one, other = Resolver(Unhashable()), Resolver(Unhashable())  # type: ignore[arg-type]
+    asking = [go(own.lookup_host, "a.example") for own in (one, one, other)]
+    assert [asked.join(5) for asked in asking] == [["192.0.2.1"]] * 3
+    calls = [own.getaddrinfo.calls for own in (one, other)]  # type: ignore[attr-defined]
+    assert calls == [1, 1]  # one's own look-ups are shared, another's are not

@@ -8,7 +8,8 @@ Source: go1.27 net/cgo_unix.go; getaddrinfo(3); getnameinfo(3)
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from socket import AF_UNSPEC, SOCK_DGRAM, SOCK_STREAM
 from typing import Any
 
@@ -72,7 +73,11 @@ def addresses(
         found = _threads.call(getaddrinfo, encoded, None, family, kind)
     except socket.gaierror as error:
         raise dns_error(name, error) from error
-    return tuple(dict.fromkeys(_ip_and_zone(*sockaddr) for *_, sockaddr in found))
+    with _reading(name):
+        hosts = tuple(dict.fromkeys(_ip_and_zone(*sockaddr) for *_, sockaddr in found))
+    if not hosts:
+        raise domain.no_such_host(name)
+    return hosts
 
 
 def canonical_name(getaddrinfo: GetAddrInfo, name: str) -> str:
@@ -83,7 +88,8 @@ def canonical_name(getaddrinfo: GetAddrInfo, name: str) -> str:
         found = _threads.call(getaddrinfo, encoded, None, AF_UNSPEC, SOCK_STREAM, 0, flags)
     except socket.gaierror as error:
         raise dns_error(name, error) from error
-    canonical: str = found[0][3] or encoded.decode("ascii")
+    with _reading(name):
+        canonical: str = found[0][3] or encoded.decode("ascii")
     if not domain.is_domain_name(canonical):
         raise domain.invalid(name)
     return canonical if canonical.endswith(".") else f"{canonical}."
@@ -99,8 +105,8 @@ def port(getaddrinfo: GetAddrInfo, service: str, kind: int) -> int | None:
         if service in known or error.errno in _NO_ANSWER:
             return known.get(service)
         return None
-    number: int = found[0][4][1]
-    return number
+    with _reading(service):
+        return int(found[0][4][1])
 
 
 def names(address: str) -> tuple[str, ...]:
@@ -114,6 +120,15 @@ def names(address: str) -> tuple[str, ...]:
     if not domain.is_domain_name(name):
         raise domain.invalid(address)
     return (domain.absolute(name),)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Take what getaddrinfo has returned apart, which need not be the system's."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise DNSError("getaddrinfo returned no such list as it has to", name) from error
 
 
 def _ip_and_zone(address: str, _port: int, _flow: int = 0, scope: int = 0) -> tuple[str, str]:
