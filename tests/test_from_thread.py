@@ -416,7 +416,10 @@ def test_a_caller_that_is_cancelled_ends_the_goroutine_and_waits_for_it() -> Non
     way = from_thread.entrance()
     seen: list[str] = []
 
+    begun = threading.Event()
+
     def stay() -> None:
+        begun.set()
         try:
             sleep(60)
         finally:
@@ -424,12 +427,23 @@ def test_a_caller_that_is_cancelled_ends_the_goroutine_and_waits_for_it() -> Non
             seen.append("cleaned up")
 
     def elsewhere() -> None:
-        with pytest.raises(ScopeTimeout), timeout(0.01):
+        with pytest.raises(ScopeTimeout), timeout(60) as scope:
+            expire(scope, begun)
             way.run(stay)
         seen.append("gone on")
 
     blocking(run, elsewhere)
     assert seen == ["cleaned up", "gone on"]
+
+
+def expire(scope: netpoll.CancelScope, begun: threading.Event) -> None:
+    """Have the time of a scope be over as soon as something has begun."""
+
+    def work() -> None:
+        assert blocking(begun.wait, 10)
+        scope.deadline = 0
+
+    go(work)
 
 
 def sleep_shielded(seconds: float) -> None:
@@ -443,37 +457,40 @@ def sleep_shielded(seconds: float) -> None:
 def test_a_result_that_is_there_all_the_same_is_returned() -> None:
     way = from_thread.entrance()
 
+    begun = threading.Event()
+
     def stay() -> str:
+        begun.set()
         with suppress(Cancelled):
             sleep(60)
         return "all the same"
 
     def elsewhere() -> None:
         with cancel_scope() as scope:
-            scope_of.append(scope)
+            expire(scope, begun)
             assert way.run(stay) == "all the same"
             with pytest.raises(Cancelled):
                 sleep(1)
 
-    scope_of: list[netpoll.CancelScope] = []
-    goroutine = go(lambda: blocking(run, elsewhere))
-    until(lambda: bool(scope_of))
-    scope_of[0].cancel()
-    goroutine.join()
+    blocking(run, elsewhere)
 
 
 @in_run
 def test_what_it_raises_when_it_is_cancelled_is_raised() -> None:
     way = from_thread.entrance()
 
+    begun = threading.Event()
+
     def stay() -> None:
+        begun.set()
         try:
             sleep(60)
         except Cancelled:
             raise Wrong from None
 
     def elsewhere() -> None:
-        with timeout(0.01), pytest.raises(Wrong):
+        with cancel_scope() as scope, pytest.raises(Wrong):
+            expire(scope, begun)
             way.run(stay)
 
     blocking(run, elsewhere)

@@ -186,15 +186,35 @@ def test_a_cancelled_goroutine_cancels_the_task_and_waits_for_its_end() -> None:
     assert seen == ["cancelled", "cleaned up", "gone on"]
 
 
+def expire(scope: netpoll.CancelScope, begun: threading.Event) -> None:
+    """Have the time of a scope be over as soon as something has begun."""
+
+    def work() -> None:
+        assert blocking(begun.wait, 10)
+        scope.deadline = 0
+
+    go(work)
+
+
 @in_run
 def test_a_timeout_cancels_the_task_as_well() -> None:
     seen: list[str] = []
-    with pytest.raises(ScopeTimeout):
-        aio.run(cleaning_up(seen), timeout=0.01)
+    begun = threading.Event()
+    with pytest.raises(ScopeTimeout) as caught, timeout(60) as scope:
+        expire(scope, begun)
+        aio.run(cleaning_up(seen, begun))
+    assert caught.value.scope is scope
     assert seen == ["cancelled", "cleaned up"]
-    seen.clear()
-    with pytest.raises(TimeoutError), timeout(0.01):
-        aio.run(cleaning_up(seen))
+
+
+@in_run
+def test_it_has_a_timeout_of_its_own() -> None:
+    seen: list[str] = []
+    for milliseconds in range(1, 100):
+        with pytest.raises(ScopeTimeout):
+            aio.run(cleaning_up(seen), timeout=milliseconds / 1000)
+        if seen:  # it had begun
+            break
     assert seen == ["cancelled", "cleaned up"]
     assert aio.run(value(1), timeout=10) == 1
 
@@ -233,12 +253,16 @@ def test_each_further_call_of_a_cancelled_goroutine_raises_and_begins_nothing() 
 
 @in_run
 def test_a_result_that_comes_all_the_same_is_not_lost() -> None:
+    begun = threading.Event()
+
     async def stubborn() -> str:
+        begun.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
         return "all the same"
 
-    with cancel_scope(deadline=time.monotonic() + 0.005) as scope:
+    with cancel_scope() as scope:
+        expire(scope, begun)
         assert aio.run(stubborn()) == "all the same"
         with pytest.raises(Cancelled):
             sleep(1)
@@ -247,13 +271,17 @@ def test_a_result_that_comes_all_the_same_is_not_lost() -> None:
 
 @in_run
 def test_what_it_raises_instead_is_raised() -> None:
+    begun = threading.Event()
+
     async def fail() -> None:
+        begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             raise Wrong from None
 
-    with cancel_scope(deadline=time.monotonic() + 0.005), pytest.raises(Wrong):
+    with cancel_scope() as scope, pytest.raises(Wrong):
+        expire(scope, begun)
         aio.run(fail())
 
 
@@ -485,7 +513,7 @@ def test_a_call_keeps_nothing_alive_when_it_is_over() -> None:
 
 
 PRELUDE = """\
-import asyncio, os, signal, sys, threading, time, warnings
+import asyncio, gc, os, signal, sys, threading, time, warnings
 from netpoll import aio, blocking, go, run, sleep
 from tests.running import parked
 
@@ -509,6 +537,7 @@ def main():
     pid = os.fork()
     if pid == 0:
         print([loop.run(value(2), timeout=10) for loop in (aio, own)], flush=True)
+        gc.collect()
         own.close()
         aio.close()
         os._exit(4)

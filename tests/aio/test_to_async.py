@@ -198,6 +198,7 @@ def test_one_of_its_own_is_its_own() -> None:
 def test_what_it_raises_when_it_is_cancelled_is_raised() -> None:
     @aio.to_async
     def work() -> None:
+        begun.set()
         try:
             sleep(60)
         except Cancelled:
@@ -205,9 +206,12 @@ def test_what_it_raises_when_it_is_cancelled_is_raised() -> None:
 
     async def main() -> None:
         task = asyncio.create_task(work())
-        await asyncio.sleep(0.01)
+        while not begun.is_set():  # noqa: ASYNC110 - it is another thread that begins
+            await asyncio.sleep(0.001)
         task.cancel()
         await task
+
+    begun = threading.Event()
 
     with pytest.raises(Wrong):
         asyncio.run(main())
@@ -299,7 +303,7 @@ def test_an_event_loop_that_is_gone_is_no_matter(
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(work())
-    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.run_until_complete(asyncio.to_thread(begun.wait, 10))
     assert begun.is_set()
     task._log_destroy_pending = False  # type: ignore[attr-defined] # a warning otherwise
     loop.close()

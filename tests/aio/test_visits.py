@@ -119,7 +119,8 @@ def test_a_cancellation_of_the_block_is_one_of_asyncio_inside() -> None:
 @in_run
 def test_a_timeout_of_the_block_is_its_own() -> None:
     manager = Manager()
-    with pytest.raises(ScopeTimeout), timeout(0.01), aio.enter(manager):
+    with pytest.raises(ScopeTimeout), timeout(60) as scope, aio.enter(manager):
+        scope.deadline = 0
         sleep(60)
     assert manager.seen == ["in", asyncio.CancelledError]
 
@@ -139,8 +140,9 @@ def test_a_task_group_is_open_as_long_as_the_block() -> None:
         group.create_task(child())
         await asyncio.sleep(0)
 
-    with pytest.raises(ScopeTimeout), timeout(0.02), aio.enter(asyncio.TaskGroup()) as group:
+    with pytest.raises(ScopeTimeout), timeout(60) as scope, aio.enter(asyncio.TaskGroup()) as group:
         aio.run(start(group))
+        scope.deadline = 0
         sleep(60)
     assert seen == ["cancelled"]
 
@@ -150,14 +152,22 @@ def test_entering_can_be_cancelled() -> None:
     @asynccontextmanager
     async def slow() -> AsyncIterator[None]:
         try:
+            begun.set()
             await asyncio.sleep(60)
             yield
         finally:
             seen.append("left")
 
+    def expire() -> None:
+        assert blocking(begun.wait, 10)
+        scope.deadline = 0
+
+    begun = threading.Event()
     seen: list[str] = []
-    with pytest.raises(ScopeTimeout), timeout(0.005), aio.enter(slow()):
-        pytest.fail("it was entered")
+    with pytest.raises(ScopeTimeout), timeout(60) as scope:
+        go(expire)
+        with aio.enter(slow()):
+            pytest.fail("it was entered")
     assert seen == ["left"]
 
 
@@ -293,6 +303,17 @@ def test_a_hundred_iterate_at_once() -> None:
 
     outcomes = [each.join() for each in [go(work, i) for i in range(100)]]
     assert outcomes == [sum(range(i)) for i in range(100)]
+
+
+@in_run
+def test_the_next_item_of_a_loop_that_is_closed_is_an_error() -> None:
+    loop = aio.Loop()
+    items = loop.iterate(count(5))
+    assert next(items) == 0
+    loop.close()
+    with pytest.raises(RuntimeError, match="the event loop is closed"):
+        next(items)
+    assert list(items) == []
 
 
 @in_run

@@ -48,7 +48,6 @@ class Errand(Generic[T]):
         self._at_end = at_end
         self._context = contextvars.copy_context()
         self._task: asyncio.Task[T] | None = None
-        self._to_stop = False
         self._result: T
         self._exception: BaseException | None = None
 
@@ -61,13 +60,10 @@ class Errand(Generic[T]):
             return None
         self._task = self._loop.create_task(coroutine, context=self._context)
         self._task.add_done_callback(self._end)
-        if self._to_stop:
-            self._task.cancel()
         return self._task
 
     def stop(self) -> None:
-        """Cancel the task, or have it begin cancelled."""
-        self._to_stop = True
+        """Cancel the task, which has begun: the loop keeps the order of what it is asked for."""
         if self._task is not None:
             self._task.cancel()
 
