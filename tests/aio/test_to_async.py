@@ -247,7 +247,52 @@ def test_cancelled_at_any_moment_each_ends_and_none_hangs() -> None:
     assert sorted(begun) == sorted(ended)
 
 
+@aio.to_async
+def hold_up(begun: threading.Event, stop: threading.Event) -> None:
+    """Block the thread of all."""
+    begun.set()
+    assert stop.wait(10)
+
+
+def test_one_that_is_cancelled_before_it_begins_never_does() -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        begun, stop = threading.Event(), threading.Event()
+        holding = asyncio.create_task(hold_up(begun, stop))
+        await asyncio.to_thread(begun.wait, 10)
+        task = asyncio.create_task(aio.to_async(seen.append)(1))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        stop.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await holding
+
+    asyncio.run(main())
+    assert seen == []
+
+
 # ---- the thread
+
+
+def test_one_that_comes_too_late_to_begin_gets_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        begun, stop = threading.Event(), threading.Event()
+        holding = asyncio.create_task(hold_up(begun, stop))
+        await asyncio.to_thread(begun.wait, 10)
+        host = inward._host()
+        inward._closing()
+        monkeypatch.setattr(inward, "_host", lambda: host)
+        late = asyncio.create_task(aio.to_async(int)())
+        await asyncio.sleep(0)
+        stop.set()
+        with pytest.raises(RuntimeError, match=r"thread of to_async\(\) has ended"):
+            await asyncio.wait_for(late, 10)
+        await holding
+
+    asyncio.run(main())
 
 
 def test_when_its_thread_ends_whoever_waits_gets_an_error() -> None:

@@ -32,10 +32,6 @@ T = TypeVar("T")
 _loops: weakref.WeakSet[Loop] = weakref.WeakSet()
 """All that there are."""
 
-_of_the_parent: list[Turning] = []
-"""In a child: kept, for an event loop that is forgotten tells its descriptors to the poller again,
-which is the parent's as well."""
-
 
 class Loop:
     """An event loop of asyncio on a thread of its own; `aio.run` and the like use a shared one.
@@ -127,9 +123,9 @@ class Loop:
     def renew(self) -> None:
         """Have no thread, in a child of a fork."""
         self._lock = threading.Lock()
-        if self._turning is not None:
-            _of_the_parent.append(self._turning)
-            self._turning = None
+        # The parent's is left alone, and never freed: its thread, which is gone, has it on its stack.
+        # To close it would take its descriptors from the poller, which is the parent's as well.
+        self._turning = None
 
 
 def refuse_in_a_loop() -> None:
