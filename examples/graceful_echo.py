@@ -10,8 +10,7 @@ a second signal.
 import sys
 from contextlib import suppress
 
-from netpoll import net, run
-from netpoll.serving import serve_until_signal
+from netpoll import net, run, serve_until_signal
 
 
 def handle(conn: net.Conn) -> None:

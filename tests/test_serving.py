@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ from netpoll import (
     gosched,
     lowlevel,
     net,
+    run,
     shield,
     signals,
     sleep,
@@ -341,6 +343,29 @@ def test_it_may_be_cancelled_at_any_moment(moment: int) -> None:
     for conn in conns:
         with conn, suppress(ConnectionResetError):
             assert conn.read() == b""
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_run_may_end_at_any_moment(moment: int) -> None:
+    """With handlers that have not begun, and never will."""
+    peers: list[socket.socket] = []
+
+    def main() -> None:
+        listener = listening()
+        addr = ("127.0.0.1", listener.local_addr.port)
+        peers.extend(socket.create_connection(addr) for _ in range(5))
+        go(serve_until_signal, listener, echo, limit=4)
+        for _ in range(moment):
+            gosched()
+        if moment == 0:
+            listener.close()  # it has not begun
+
+    begin = monotonic()
+    run(main)
+    assert monotonic() - begin < 3
+    for peer in peers:
+        with peer, suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
 
 
 @pytest.mark.parametrize("moment", range(12))

@@ -1,5 +1,7 @@
 """communicate: all three pipes at once, and gone on with after a timeout."""
 
+import os
+
 import pytest
 
 from netpoll import GoroutineCancelled, go, process, sleep
@@ -22,7 +24,7 @@ def test_it_returns_what_has_come_on_each_pipe() -> None:
 
 @in_run
 def test_after_a_timeout_it_goes_on_and_nothing_is_lost() -> None:
-    data = bytes(range(256)) * (1 << 14)  # more than any pipe holds
+    data = os.urandom(1 << 22)  # more than any pipe holds
     source = (
         "import sys, time\n"
         "for _ in range(1 << 6):\n"

@@ -13,6 +13,7 @@ from netpoll import File, go, process, sleep
 from netpoll.process import PIPE, Popen
 from tests.process.commands import CAT, SLEEP, python, talk
 from tests.running import in_run, on_thread, parked
+from tests.runtime.children import no_warning
 
 SOON = 5.0
 
@@ -73,6 +74,21 @@ def test_those_who_wait_may_be_of_several_threads() -> None:
         for thread in threads:
             netpoll.blocking(thread.join)
         assert codes == [-9] * 4
+
+
+@in_run
+def test_a_code_is_lost_by_nobody_however_many_threads_look_for_it() -> None:
+    for _ in range(30):
+        with Popen(["sh", "-c", "exit 3"]) as child:
+
+            def look(child: Popen[bytes] = child) -> int:
+                while (code := child.poll()) is None:
+                    pass
+                return code
+
+            threads = [go(netpoll.blocking, look) for _ in range(4)]
+            waiting = go(child.wait)
+            assert {goroutine.join(SOON) for goroutine in [*threads, waiting]} == {3}
 
 
 @in_run
@@ -192,6 +208,7 @@ def test_it_looks_like_a_popen() -> None:
     assert process.TimeoutExpired is subprocess.TimeoutExpired
 
 
+@no_warning
 @in_run
 def test_a_function_may_run_in_the_child_before_the_program() -> None:
     done = process.run(["sh", "-c", "pwd"], stdout=PIPE, preexec_fn=lambda: os.chdir("/usr"))

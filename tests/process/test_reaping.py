@@ -16,7 +16,7 @@ import pytest
 from netpoll import process, run, sleep
 from netpoll.process import PIPE, Popen
 from tests.process.commands import SLEEP
-from tests.running import in_run, says
+from tests.running import in_run, open_descriptors, says
 from tests.runtime.children import in_child, no_warning
 
 
@@ -182,6 +182,23 @@ def test_without_descriptors_nothing_is_left_behind(left: int) -> None:
         except OSError as error:
             assert error.errno == errno.EMFILE
     assert process.run(["cat"], input=b"x", stdout=PIPE).stdout == b"x"
+
+
+@in_run
+def test_one_whose_pidfd_cannot_be_had_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_pidfd = os.pidfd_open
+
+    def refuse(pid: int) -> int:
+        if pid == os.getpid():
+            return open_pidfd(pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    process.run(["true"])
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    before = open_descriptors()
+    with pytest.raises(OSError, match="Too many open files"):
+        Popen(SLEEP, stdin=PIPE, stdout=PIPE)
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])

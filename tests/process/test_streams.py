@@ -9,6 +9,7 @@ import pytest
 
 from netpoll import go, net, open_fd, process
 from netpoll.process import DEVNULL, PIPE, Popen
+from netpoll.process.streams import Stream
 from tests.process.commands import CAT, python
 from tests.running import in_run, open_descriptors, says
 
@@ -83,8 +84,23 @@ def test_a_connection_goes_on_parking_here() -> None:
 
 @in_run
 def test_each_stream_of_a_child_blocks() -> None:
-    done = process.run(BLOCKS, stdin=PIPE, stdout=PIPE, stderr=PIPE, timeout=20)
-    assert done.stdout == b"[True, True, True]\n"
+    def blocking_of(stdin: Stream, stderr: Stream) -> bytes:
+        return process.run(BLOCKS, stdin=stdin, stdout=PIPE, stderr=stderr, timeout=20).stdout
+
+    reading, writing = os.pipe()
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    with (
+        open_fd(reading) as source,
+        open_fd(writing) as sink,
+        net.UnixConn.from_fd(ours.detach()) as conn,
+        net.UnixConn.from_fd(theirs.detach()) as other,
+    ):
+        assert blocking_of(PIPE, PIPE) == b"[True, True, True]\n"
+        assert blocking_of(source, sink) == b"[True, True, True]\n"
+        assert blocking_of(conn, other) == b"[True, True, True]\n"
+        assert not os.get_blocking(source.fileno())
 
 
 @in_run

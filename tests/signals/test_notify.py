@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from signal import SIGUSR1
 from types import FrameType
 
 import pytest
@@ -237,6 +238,17 @@ def test_a_handler_that_somebody_else_has_set_meanwhile_is_left_alone() -> None:
     assert seen == [signal.SIGUSR1] * 3
     assert own == table.deliver
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+@in_run
+def test_also_by_stop_and_reset() -> None:
+    for restore in (signals.stop, lambda _: signals.reset(), lambda _: signals.reset(SIGUSR1)):
+        channel = Chan[int](1)
+        signals.notify(channel, SIGUSR1)
+        signal.signal(SIGUSR1, signal.SIG_IGN)
+        restore(channel)
+        assert signal.getsignal(SIGUSR1) == signal.SIG_IGN
+        signal.signal(SIGUSR1, signal.SIG_DFL)
 
 
 @in_run
@@ -485,6 +497,35 @@ def test_a_forked_child_hears_of_its_own_signals() -> None:
         thread.join()
     assert nothing(kept)
     signals.stop(kept)
+
+
+@in_run
+def test_a_stop_on_another_thread_waits_for_a_signal_that_is_being_delivered() -> None:
+    entered, stopped = threading.Event(), threading.Event()
+    too_late: list[bool] = []
+
+    class Slow:
+        def try_send(self, _value: int) -> None:
+            entered.set()
+            stopped.wait(0.2)
+
+    class Late:
+        def try_send(self, _value: int) -> None:
+            too_late.append(stopped.is_set())
+
+    late = Late()
+
+    def stop() -> None:
+        entered.wait()
+        signals.stop(late)
+        stopped.set()
+
+    with signals.notify(Slow(), signal.SIGUSR1), signals.notify(late, signal.SIGUSR1):
+        thread = threading.Thread(target=stop)
+        thread.start()
+        kill()
+        thread.join()
+    assert too_late == [False]
 
 
 # ---- many

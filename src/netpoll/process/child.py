@@ -37,13 +37,12 @@ _PATIENCE = 5.0
 class Child:
     """A process to wait for and to send signals to; each method may be called from any thread."""
 
-    __slots__ = ("_parent", "_pidfd", "pid", "returncode")
+    __slots__ = ("_pidfd", "pid", "returncode")
 
     def __init__(self, pid: int) -> None:
         """Take over the reaping of a child that nobody else waits for. OSError."""
         self.pid = pid
         self.returncode: int | None = None
-        self._parent = os.getpid()
         self._pidfd = _open(pid)
         if self._pidfd is None:
             self.returncode = 0
@@ -82,10 +81,10 @@ class Child:
         self.linger(_PATIENCE)
 
     def abandon(self) -> bool:
-        """Let it go on alone, to be reaped by a thread when it ends; False if it has ended."""
-        if self._parent != os.getpid():  # of a fork: it is the parent's to reap
-            self._close()
-            return False
+        """Let it go on alone, to be reaped by a thread when it ends; False if it has ended.
+
+        To the child of a fork it is gone: there it is no child.
+        """
         if self.poll() is not None:
             return False
         self._close()

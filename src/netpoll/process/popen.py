@@ -255,14 +255,11 @@ class Popen(Generic[AnyStr]):
 
     @contextmanager
     def _expiring(self, seconds: float | None) -> Iterator[None]:
-        """Turn the end of the time into a TimeoutExpired; other timeouts go their way."""
-        scope = time_limit(seconds)
+        """Turn the end of the time into a TimeoutExpired."""
         try:
-            with scope:
+            with time_limit(seconds):
                 yield
-        except ScopeTimeout as error:
-            if error.scope is not scope:
-                raise
+        except ScopeTimeout:
             received = [None, None] if self._exchange is None else self._exchange.received()
             stdout, stderr = (data or None for data in received)
             raise TimeoutExpired(self.args, seconds or 0.0, stdout, stderr) from None

@@ -15,15 +15,39 @@ Source: go1.27 os/signal/signal.go, doc.go
 
 from __future__ import annotations
 
+import importlib
 import signal
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from netpoll.errors import ChannelClosed
 from netpoll.signals import table
 
-__all__ = ["Notification", "ignore", "ignored", "notify", "reset", "stop"]
+if TYPE_CHECKING:
+    from netpoll.signals.context import NotifyContext, SignalReceived, notify_context
+
+# Not every program that hears of signals has contexts.
+_OF_CONTEXTS = frozenset({"NotifyContext", "SignalReceived", "notify_context"})
+
+__all__ = [
+    "Notification",
+    "NotifyContext",
+    "SignalReceived",
+    "ignore",
+    "ignored",
+    "notify",
+    "notify_context",
+    "reset",
+    "stop",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_CONTEXTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module("netpoll.signals.context"), name)
+    return value
 
 
 class _Channel(Protocol):

@@ -127,11 +127,14 @@ def _add(receiver: Receiver, number: int) -> bool:
 
 
 def remove(receiver: Receiver, numbers: Iterable[int] | None = None) -> None:
-    """Have the receiver called no more at these signals, or at any; restore what nobody hears."""
+    """Have the receiver called no more at these signals, or at any; restore what nobody hears.
+
+    On the main thread that is also what others have left behind on theirs.
+    """
     with _lock:
         for number in list(_entries) if numbers is None else numbers:
             entry = _entries.get(number)
-            if entry is None or receiver not in entry.receivers:
+            if entry is None or entry.installed != deliver:
                 continue
             rest = tuple(other for other in entry.receivers if other != receiver)
             try:
