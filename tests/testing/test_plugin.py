@@ -1,5 +1,7 @@
 """The plugin for pytest, in a pytest of its own."""
 
+import re
+
 import pytest
 
 from tests.testing.plugin import plugin_options
@@ -124,6 +126,9 @@ def test_a_test_has_to_end_in_its_time(pytester: pytest.Pytester) -> None:
         failed=2,
     )
     assert printed.count("ScopeTimeout") >= 2
+    took = re.search(r" in ([\d.]+)s", printed)
+    assert took is not None
+    assert float(took[1]) < 3600  # pytest's own clock is the real one
     assert "when the test's time was over:" in printed
     assert "helper-" in printed
 
