@@ -268,10 +268,9 @@ def test_the_time_is_for_all_together() -> None:
     start = time.monotonic()
     forever = go(sleep, LONG)
     goroutines = [go(sleep, 0.005), go(sleep, 0.01), forever]
-    seen = []
+    seen: list[Goroutine[None]] = []
     with pytest.raises(TimeoutError, match="still running: 1"):
-        for ended in as_completed(goroutines, timeout=0.03):
-            seen.append(ended)
+        seen.extend(as_completed(goroutines, timeout=0.03))
     assert time.monotonic() - start >= 0.03
     assert seen == goroutines[:2]
     forever.cancel()
@@ -281,10 +280,10 @@ def test_the_time_is_for_all_together() -> None:
 def test_a_timeout_of_nothing_still_gives_those_that_have_ended() -> None:
     done, running = go(int), go(sleep, LONG)
     done.join()
-    seen = []
+    seen: list[Goroutine[object]] = []
+    both: list[Goroutine[object]] = [running, done]
     with pytest.raises(TimeoutError):
-        for ended in as_completed([running, done], 0):
-            seen.append(ended)
+        seen.extend(as_completed(both, 0))
     assert seen == [done]
     running.cancel()
 

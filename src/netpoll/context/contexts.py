@@ -6,6 +6,8 @@ Source: go1.27 context/context.go
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from netpoll._runtime.clock import monotonic_ns
@@ -30,7 +32,8 @@ class Context(Held):
     Source: go1.27 context/context.go Context.
     """
 
-    _parent: Context | None = None
+    parent: Context | None = None
+    """What it was made from."""
 
     def __init__(self) -> None:
         """Raise TypeError: a context is made by a function."""
@@ -55,7 +58,7 @@ class Context(Held):
 
     @property
     def err(self) -> Exception | None:
-        """What it is done with: None, ContextCancelled or ContextDeadlineExceeded; a new one each time."""
+        """What it is done with: None, or a new ContextCancelled or ContextDeadlineExceeded."""
         return self.node.error()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -80,7 +83,7 @@ class Context(Held):
         while at is not None:
             if isinstance(at, _ValueContext) and (at.key is key or at.key == key):
                 return at.own
-            at = at._parent
+            at = at.parent
         return default
 
 
@@ -111,7 +114,7 @@ class _ValueContext(Context):
 
 def _make(kind: type[C], parent: Context | None, node: Node, *, alone: bool = True) -> C:
     made = kind.__new__(kind)
-    made._parent = parent
+    made.parent = parent
     made.hold(node, alone=alone)
     return made
 
@@ -210,4 +213,22 @@ def _moment(when: float) -> int:
     """Turn a moment on time.monotonic() into ns, rounded up: nothing is over early."""
     if when != when:  # noqa: PLR0124 - that is what tells a NaN
         raise ValueError("a deadline cannot be NaN")
-    return max(1, min(math.ceil(when * _NS) if math.isfinite(when) else _NEVER * (when > 0), _NEVER))
+    return max(
+        1, min(math.ceil(when * _NS) if math.isfinite(when) else _NEVER * (when > 0), _NEVER)
+    )
+
+
+@contextmanager
+def entered(context: Context | None) -> Iterator[None]:
+    """Make a block of a context that may be None; one that is done raises before the block.
+
+    For functions that take a `context` and may have nothing to wait for.
+    """
+    if context is None:
+        yield
+        return
+    error = context.err
+    if error is not None:
+        raise error
+    with context:
+        yield

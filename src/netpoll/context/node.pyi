@@ -38,26 +38,26 @@ class Node(Shared):
         """Park until it is done; False if `timeout` seconds passed first."""
 
     def get_channel(self, make: Callable[[], _T]) -> _T:
-        """Return the channel that is closed when it is done, the first time one that `make` makes."""
+        """Return the channel that is closed when it is done; `make` makes it the first time."""
 
     def number_of_children(self) -> int:
         """Return how many live ones hear of its end, functions to be called included."""
 
 @final
 class Call:
-    """A function that is called, as a goroutine of the thread that asked for it, when a context is done."""
+    """A function that is called when a context is done, on the thread that asked for it."""
 
     def stop(self) -> bool:
         """Let it not be called; False if it was called already, or stopped before. Any thread."""
 
 @disjoint_base
 class Held:
-    """What people hold of a node: a context is one. Also a block that ends when the node is done."""
+    """What people hold of a node, such as a context; also a block that ends with the node."""
 
     node: Node
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     def hold(self, node: Node, *, alone: bool = True) -> None:
-        """Be what people hold of a node; unless alone, together with one that this one keeps alive."""
+        """Be what people hold of a node; not alone: one that this keeps alive is so, too."""
 
     def __del__(self) -> None: ...
     def entered_by(self) -> int:

@@ -174,7 +174,7 @@ cdef class Node(Shared):
                 return False
 
     def get_channel(self, make):
-        """Return the channel that is closed when it is done, the first time one that `make` makes."""
+        """Return the channel that is closed when it is done; `make` makes it the first time."""
         if self.channel is None:
             channel = make()
             if self.channel is None:    # nor has another thread made one meanwhile
@@ -216,7 +216,7 @@ cdef class Node(Shared):
 
 @cython.final
 cdef class Call:
-    """A function that is called, as a goroutine of the thread that asked for it, when a context is done."""
+    """A function that is called when a context is done, on the thread that asked for it."""
 
     cdef Node node
     cdef Scheduler scheduler
@@ -244,7 +244,7 @@ cdef class Call:
 
 
 cdef class Held:
-    """What people hold of a node: a context is one. Also a block that ends when the node is done."""
+    """What people hold of a node, such as a context; also a block that ends with the node."""
 
     cdef readonly Node node
     cdef bint alone
@@ -255,7 +255,7 @@ cdef class Held:
         self.entered = []
 
     def hold(self, Node node not None, *, bint alone=True):
-        """Be what people hold of a node; unless alone, together with one that this one keeps alive."""
+        """Be what people hold of a node; not alone: one that this keeps alive is so, too."""
         self.node = node
         self.alone = alone
         if alone:

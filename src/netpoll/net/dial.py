@@ -29,6 +29,7 @@ from netpoll.net.targets import Target, interleaved, targets
 from netpoll.net.tcp import TCPConn
 
 if TYPE_CHECKING:
+    from netpoll.context import Context
     from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixConn
@@ -77,19 +78,27 @@ class Dialer:
             raise ValueError("a fallback delay is a number of seconds from 0 on, or None")
 
     @overload
-    def dial(self, network: TCPNetwork, address: str | Addr) -> TCPConn: ...
-    @overload
-    def dial(self, network: UDPNetwork, address: str | Addr) -> "UDPConn": ...
-    @overload
-    def dial(self, network: UnixNetwork, address: str | Addr) -> "UnixConn": ...
-    @overload
-    def dial(self, network: UnixgramNetwork, address: str | Addr) -> "UnixDatagramConn": ...
+    def dial(
+        self, network: TCPNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> TCPConn: ...
     @overload
     def dial(
-        self, network: str, address: str | Addr
+        self, network: UDPNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UDPConn": ...
+    @overload
+    def dial(
+        self, network: UnixNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UnixConn": ...
+    @overload
+    def dial(
+        self, network: UnixgramNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UnixDatagramConn": ...
+    @overload
+    def dial(
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
     def dial(
-        self, network: str, address: str | Addr
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         """Connect as the function dial does, with these options."""
         try:
@@ -102,6 +111,19 @@ class Dialer:
         self, network: str, address: str | Addr
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         deadline = _earliest(self.timeout, self.deadline)
+        if context is None:
+            return self._dial(network, address, deadline)
+        from netpoll.net.within import within  # noqa: PLC0415 - seldom wanted
+
+        until = _earliest(None, context.deadline)
+        if until is not None:  # several addresses share the time
+            deadline = until if deadline is None else min(until, deadline)
+        with within(context, "dial", network, address):
+            return self._dial(network, address, deadline)
+
+    def _dial(
+        self, network: str, address: str | Addr, deadline: float | None
+    ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         row = networks.find(network)
         if row.transport == "unix":
             return self._dial_unix(row, address, deadline)
@@ -179,6 +201,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> TCPConn: ...
 @overload
 def dial(
@@ -195,6 +218,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UDPConn": ...
 @overload
 def dial(
@@ -211,6 +235,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UnixConn": ...
 @overload
 def dial(
@@ -227,6 +252,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def dial(
@@ -243,6 +269,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn": ...
 def dial(
     network: str,
@@ -258,6 +285,7 @@ def dial(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
     """Connect to an address and return the connection; parks. For the options see Dialer.
 
@@ -269,7 +297,8 @@ def dial(
 
     Raises DeadlineExceeded: the time was up, never earlier than asked, at once if it was up before.
     OpError: the first address's error, if none answers. UnknownNetworkError, AddrError, DNSError.
-    Neither timeout nor deadline concerns the connection later.
+    Neither timeout nor deadline nor context concerns the connection later. When the context is done
+    before: OpError, or DeadlineExceeded if its time is over, with the context's error as the cause.
     Source: go1.27 net/dial.go Dial; RFC 8305
     """
     dialer = Dialer(
@@ -284,7 +313,7 @@ def dial(
         control=control,
         resolver=resolver,
     )
-    return dialer.dial(network, address)
+    return dialer.dial(network, address, context=context)
 
 
 def _earliest(timeout: float | None, deadline: float | None) -> float | None:

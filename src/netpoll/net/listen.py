@@ -27,6 +27,7 @@ from netpoll.net.sockopt import DEFAULT_KEEP_ALIVE, KeepAlive, as_keep_alive
 from netpoll.net.tcp import TCPListener
 
 if TYPE_CHECKING:
+    from netpoll.context import Context
     from netpoll.net.resolver import Resolver
     from netpoll.net.udp import UDPConn
     from netpoll.net.unix import UnixListener
@@ -68,12 +69,20 @@ class ListenConfig:
     resolver: "Resolver | None" = None
 
     @overload
-    def listen(self, network: TCPNetwork, address: str | Addr) -> TCPListener: ...
+    def listen(
+        self, network: TCPNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> TCPListener: ...
     @overload
-    def listen(self, network: UnixNetwork, address: str | Addr) -> "UnixListener": ...
+    def listen(
+        self, network: UnixNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UnixListener": ...
     @overload
-    def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener": ...
-    def listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener":
+    def listen(
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
+    ) -> "TCPListener | UnixListener": ...
+    def listen(
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
+    ) -> "TCPListener | UnixListener":
         """Listen as the function listen does, with these options."""
         try:
             return self._listen(network, address)
@@ -87,20 +96,26 @@ class ListenConfig:
             from netpoll.net import unix_socket  # noqa: PLC0415 - who needs TCP alone pays nothing
 
             return unix_socket.listen(network, address, self)
-        addr, only_ipv6 = self._internet(row, address)
+        addr, only_ipv6 = self._internet(row, address, context)
         raw = encode(addr)
         with wrapping("listen", network, None, addr):
             return self._listen_tcp(row, addr, raw, only_ipv6=only_ipv6)
 
     @overload
-    def listen_packet(self, network: UDPNetwork, address: str | Addr) -> "UDPConn": ...
+    def listen_packet(
+        self, network: UDPNetwork, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UDPConn": ...
     @overload
     def listen_packet(
-        self, network: UnixgramNetwork, address: str | Addr
+        self, network: UnixgramNetwork, address: str | Addr, *, context: "Context | None" = None
     ) -> "UnixDatagramConn": ...
     @overload
-    def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn": ...
-    def listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn":
+    def listen_packet(
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UDPConn | UnixDatagramConn": ...
+    def listen_packet(
+        self, network: str, address: str | Addr, *, context: "Context | None" = None
+    ) -> "UDPConn | UnixDatagramConn":
         """Open a socket for datagrams as the function listen_packet does, with these options."""
         try:
             return self._listen_packet(network, address)
@@ -116,7 +131,7 @@ class ListenConfig:
             return unix_socket.listen_packet(network, address, self.control)
         from netpoll.net import udp_socket  # noqa: PLC0415 - as above
 
-        addr, only_ipv6 = self._internet(row, address)
+        addr, only_ipv6 = self._internet(row, address, context)
         with wrapping("listen", network, None, addr):
             return udp_socket.listen(
                 network,
@@ -127,9 +142,17 @@ class ListenConfig:
                 control=self.control,
             )
 
-    def _internet(self, row: Network, address: str | Addr) -> tuple[InternetAddr, bool]:
+    def _internet(
+        self, row: Network, address: str | Addr, context: "Context | None"
+    ) -> tuple[InternetAddr, bool]:
         """Return the address to listen on, and whether its socket is to be IPv6 alone."""
-        addrs = resolve("listen", self.resolver, row.name, address)
+        if context is None:
+            addrs = resolve("listen", self.resolver, row.name, address)
+        else:
+            from netpoll.net.within import within  # noqa: PLC0415 - seldom wanted
+
+            with within(context, "listen", row.name, address):
+                addrs = resolve("listen", self.resolver, row.name, address)
         with wrapping("listen", row.name, None, address):
             return _choose(row.family, addrs, only_ipv6=self.only_ipv6)
 
@@ -192,6 +215,7 @@ def listen(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> TCPListener: ...
 @overload
 def listen(
@@ -208,6 +232,7 @@ def listen(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UnixListener": ...
 @overload
 def listen(
@@ -224,6 +249,7 @@ def listen(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "TCPListener | UnixListener": ...
 def listen(
     network: str,
@@ -239,14 +265,15 @@ def listen(
     mptcp: bool = False,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "TCPListener | UnixListener":
     """Listen on an address and return the listener; for the options see ListenConfig.
 
     network: "tcp", "tcp4", "tcp6", "unix" or "unixpacket". address: "host:port" or an Addr. An
     empty host, or "[::]" on "tcp", stands for both families through one socket where the machine
     can do that; "0.0.0.0" is IPv4 alone. The kernel chooses port 0. Of several addresses of a name
-    one is taken, IPv4 if there is one; looking it up parks. On Unix networks it is a path, "@name"
-    for an abstract name, or "" for one that the kernel chooses.
+    one is taken, IPv4 if there is one; looking it up parks, until the context is done at most. On
+    Unix networks it is a path, "@name" for an abstract name, or "" for one that the kernel chooses.
 
     Raises OpError (the port is in use, the address is not of this machine, ...),
     UnknownNetworkError, AddrError, DNSError.
@@ -264,7 +291,7 @@ def listen(
         control=control,
         resolver=resolver,
     )
-    return config.listen(network, address)
+    return config.listen(network, address, context=context)
 
 
 @overload
@@ -277,6 +304,7 @@ def listen_packet(
     only_ipv6: bool | None = None,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UDPConn": ...
 @overload
 def listen_packet(
@@ -288,6 +316,7 @@ def listen_packet(
     only_ipv6: bool | None = None,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UnixDatagramConn": ...
 @overload
 def listen_packet(
@@ -299,6 +328,7 @@ def listen_packet(
     only_ipv6: bool | None = None,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UDPConn | UnixDatagramConn": ...
 def listen_packet(
     network: str,
@@ -309,6 +339,7 @@ def listen_packet(
     only_ipv6: bool | None = None,
     control: Control | None = None,
     resolver: "Resolver | None" = None,
+    context: "Context | None" = None,
 ) -> "UDPConn | UnixDatagramConn":
     """Open a socket for datagrams from and to anybody; for the options see ListenConfig.
 
@@ -325,7 +356,7 @@ def listen_packet(
         control=control,
         resolver=resolver,
     )
-    return config.listen_packet(network, address)
+    return config.listen_packet(network, address, context=context)
 
 
 def _choose(

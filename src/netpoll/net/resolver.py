@@ -24,6 +24,7 @@ from netpoll.net.networks import Network, TCPNetwork, UDPNetwork
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
+    from netpoll.context import Context
     from netpoll.net.lookup.client import Client
     from netpoll.net.lookup.exchange import Dial
 
@@ -55,7 +56,8 @@ class Resolver:
 
     Each method parks until there is an answer, but for literal addresses and numbers, which never
     leave the goroutine; or until timeout, in seconds, or deadline, a moment of time.monotonic(),
-    whichever is earlier: DeadlineExceeded then. Other errors are DNSErrors unless said otherwise.
+    whichever is earlier: DeadlineExceeded then; or until the context is done: a DNSError then, with
+    the context's error as its cause. Other errors are DNSErrors unless said otherwise.
     Equal look-ups of a thread that are under way at the same time are one. At most 256 questions
     of a thread are on their way to DNS at once, the others wait for their turn. Names come
     absolute, with the dot at the end. lookup_srv, lookup_mx, lookup_ns and lookup_txt always ask
@@ -125,7 +127,12 @@ class Resolver:
         return hostport.addresses(network, address, port_of, hosts_of)
 
     def lookup_host(
-        self, host: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        host: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> list[str]:
         """Return the addresses of a host as text, with their zones, the preferred one first.
 
@@ -133,7 +140,7 @@ class Resolver:
         """
         if _literal(host) is not None:
             return [host]
-        found = self._hosts(host, AF_UNSPEC, SOCK_STREAM, _until(timeout, deadline))
+        found = self._hosts(host, AF_UNSPEC, SOCK_STREAM, _until(timeout, deadline), context)
         return [_with_zone(one) for one in found]
 
     def lookup_ip(
@@ -143,6 +150,7 @@ class Resolver:
         *,
         timeout: float | None = None,
         deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> "list[IPv4Address | IPv6Address]":
         """Return the addresses of a host, the preferred one first.
 
@@ -158,7 +166,7 @@ class Resolver:
         found = (
             [literal]
             if literal
-            else self._hosts(host, family, SOCK_STREAM, _until(timeout, deadline))
+            else self._hosts(host, family, SOCK_STREAM, _until(timeout, deadline), context)
         )
         usable = [one for one in found if family in (AF_UNSPEC, ip.family(one[0]))]
         if not usable:
@@ -166,7 +174,12 @@ class Resolver:
         return [ip_address(_with_zone(one)) for one in usable]
 
     def lookup_addr(
-        self, addr: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        addr: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> list[str]:
         """Return the names of an IP address; the system knows at most one.
 
@@ -175,7 +188,9 @@ class Resolver:
         if _literal(addr) is None:
             raise domain.unrecognized(addr)
         work = self._client().names if self.prefer_dns else system.names
-        return list(self._share("addr", addr, _until(timeout, deadline), lambda: work(addr)))
+        return list(
+            self._share("addr", addr, _until(timeout, deadline), context, lambda: work(addr))
+        )
 
     def lookup_port(
         self,
@@ -184,6 +199,7 @@ class Resolver:
         *,
         timeout: float | None = None,
         deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> int:
         """Return the number of a named port on "tcp" or "udp", or on either with "ip".
 
@@ -193,13 +209,18 @@ class Resolver:
         kind = 0 if network == "ip" else networks.find(network, "tcp", "udp").kind
         port = port_number(_str(service), service)
         if port is None and _SERVICE.fullmatch(service.lower()):
-            port = self._port(network, kind, service, _until(timeout, deadline))
+            port = self._port(network, kind, service, _until(timeout, deadline), context)
         if port is None:
             raise DNSError("unknown port", f"{network}/{service}", is_not_found=True)
         return port
 
     def lookup_cname(
-        self, host: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        host: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> str:
         """Return the name that a host's name stands for in the end, which may be that name itself.
 
@@ -209,12 +230,17 @@ class Resolver:
         if self.prefer_dns:
             client = self._client()
             return self._share(
-                "cname", host, _until(timeout, deadline), lambda: client.canonical_name(host)
+                "cname",
+                host,
+                _until(timeout, deadline),
+                context,
+                lambda: client.canonical_name(host),
             )
         return self._share(
             "cname",
             host,
             _until(timeout, deadline),
+            context,
             lambda: system.canonical_name(self.getaddrinfo, host),
         )
 
@@ -226,6 +252,7 @@ class Resolver:
         *,
         timeout: float | None = None,
         deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> tuple[str, list[SRV]]:
         """Return whose the SRV records of a service are, and the records in the order to try them.
 
@@ -237,12 +264,17 @@ class Resolver:
         asked = f"_{service}._{proto}.{name}" if service or proto else name
         client = self._client()
         owner, found = self._share(
-            "srv", asked, _until(timeout, deadline), lambda: client.services(name, asked)
+            "srv", asked, _until(timeout, deadline), context, lambda: client.services(name, asked)
         )
         return owner, list(found)
 
     def lookup_mx(
-        self, name: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> list[MX]:
         """Return the mail servers of a domain in the order to try them; invalid ones as lookup_srv.
 
@@ -250,11 +282,18 @@ class Resolver:
         """
         client = self._client()
         return list(
-            self._share("mx", name, _until(timeout, deadline), lambda: client.mail_servers(name))
+            self._share(
+                "mx", name, _until(timeout, deadline), context, lambda: client.mail_servers(name)
+            )
         )
 
     def lookup_ns(
-        self, name: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> list[NS]:
         """Return the name servers of a domain; invalid ones as lookup_srv.
 
@@ -262,31 +301,53 @@ class Resolver:
         """
         client = self._client()
         return list(
-            self._share("ns", name, _until(timeout, deadline), lambda: client.name_servers(name))
+            self._share(
+                "ns", name, _until(timeout, deadline), context, lambda: client.name_servers(name)
+            )
         )
 
     def lookup_txt(
-        self, name: str, *, timeout: float | None = None, deadline: float | None = None
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        context: "Context | None" = None,
     ) -> list[str]:
         """Return the text of each TXT record of a name; what is not UTF-8 as lone surrogates.
 
         Source: go1.27 net/lookup.go (*Resolver).LookupTXT
         """
         client = self._client()
-        return list(self._share("txt", name, _until(timeout, deadline), lambda: client.texts(name)))
+        return list(
+            self._share("txt", name, _until(timeout, deadline), context, lambda: client.texts(name))
+        )
 
-    def _port(self, network: str, kind: int, service: str, until: float | None) -> int | None:
+    def _port(
+        self,
+        network: str,
+        kind: int,
+        service: str,
+        until: float | None,
+        context: "Context | None" = None,
+    ) -> int | None:
         """Return the number of a named port, None if there is none."""
         service = service.lower()
         return self._share(
             f"port {kind}",
             f"{network}/{service}",
             until,
+            context,
             lambda: system.port(self.getaddrinfo, service, kind),
         )
 
     def _hosts(
-        self, host: str, family: int, kind: int, until: float | None
+        self,
+        host: str,
+        family: int,
+        kind: int,
+        until: float | None,
+        context: "Context | None" = None,
     ) -> Sequence[tuple[str, str]]:
         """Return IP address and zone of each address of a named host."""
         domain.encoded(host)  # what is no name is told at once
@@ -294,17 +355,31 @@ class Resolver:
             client = self._client()
             kinds = _KINDS[family]
             return self._share(
-                f"addresses {family}", host, until, lambda: client.addresses(host, kinds)
+                f"addresses {family}", host, until, context, lambda: client.addresses(host, kinds)
             )
         return self._share(
             f"addresses {family} {kind}",
             host,
             until,
+            context,
             lambda: system.addresses(self.getaddrinfo, host, family, kind),
         )
 
-    def _share(self, what: str, name: str, until: float | None, fn: Callable[[], T]) -> T:
-        return flight.share((self._shared, what, _str(name)), name, until, fn)
+    def _share(
+        self,
+        what: str,
+        name: str,
+        until: float | None,
+        context: "Context | None",
+        fn: Callable[[], T],
+    ) -> T:
+        key = (self._shared, what, _str(name))
+        if context is None:
+            return flight.share(key, name, until, fn)
+        from netpoll.net.within import looking_up  # noqa: PLC0415 - seldom wanted
+
+        with looking_up(context, name):
+            return flight.share(key, name, until, fn)
 
     def _client(self) -> "Client":
         """Return what asks DNS; ModuleNotFoundError without dnspython."""

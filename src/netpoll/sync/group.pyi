@@ -38,9 +38,7 @@ class Group(Shared):
     def cancelled(self) -> bool:
         """Whether it was cancelled, by `cancel` or by a failure."""
 
-    def go(
-        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Goroutine[_T]:
+    def go(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Goroutine[_T]:
         """Start `fn(*args, **kwargs)` as a member of the group; return the goroutine.
 
         With a limit: parks until there is a place, first come first served. In a group that is
