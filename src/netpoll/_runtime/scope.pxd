@@ -36,6 +36,13 @@ cdef enum Cancellation:
     BY_CALL = 1
     BY_TIME = 2
 
+cdef class ScopeWatcher:
+    """Who is told when the parks in a scope raise, or it is left; one of those in its chain. Runs no Python code."""
+
+    cdef ScopeWatcher also      # the next one in the chain
+
+    cdef void over(self, CancelScope scope) noexcept
+
 cdef class CancelScope:
     cdef CancelScope outer      # the next one outwards
     cdef G g                    # who is inside; None before and after
@@ -48,6 +55,7 @@ cdef class CancelScope:
     cdef bint tells             # when its time is over, it raises ScopeTimeout in the place of Cancelled
     cdef readonly bint caught
     cdef object reason
+    cdef ScopeWatcher watcher   # the first of a chain, None: nobody
     cdef object __weakref__
 
     cdef int stop(self, uint8_t cancellation) except -1
@@ -55,5 +63,8 @@ cdef class CancelScope:
     cdef bint leave(self) except -1
     cdef bint catches(self, object exception) except -1
 
+cdef void watch_scope(CancelScope scope, ScopeWatcher watcher) noexcept
+cdef void unwatch_scope(CancelScope scope, ScopeWatcher watcher) noexcept
+cdef CancelScope cause_of(CancelScope scope) noexcept
 cdef void renew_stop(G g) noexcept
 cdef void leave_all(G g) noexcept

@@ -1,7 +1,12 @@
 from types import TracebackType
 from typing import Self, final
 
+from typing_extensions import disjoint_base
+
 from netpoll._runtime.g import G
+
+@disjoint_base
+class ScopeWatcher: ...
 
 @final
 class CancelScope:

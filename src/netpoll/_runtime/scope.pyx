@@ -13,8 +13,12 @@ from netpoll.errors import Cancelled, ScopeTimeout
 
 # ---- what a goroutine's scopes amount to -----------------------------------------------------
 
-cdef bint is_stopped(G g) noexcept:
-    cdef CancelScope scope = g.scope
+cdef inline bint is_stopped(G g) noexcept:
+    return stops(g.scope, g)
+
+
+cdef bint stops(CancelScope scope, G g) noexcept:
+    """Whether a park in this scope, and in none within it, raises."""
     while scope is not None:
         if scope.cancellation:
             return True
@@ -27,6 +31,8 @@ cdef bint is_stopped(G g) noexcept:
 cdef void renew_stop(G g) noexcept:
     """Work out anew whether its parks raise, and wake it from the present one if so. Any thread."""
     g.stop = is_stopped(g)
+    if g.scope is not None:
+        tell_those_stopped(g)
     if g.stop and make_runnable(<void *>g, WAKE_CANCEL):
         enqueue_runnable(<void *>g, False)
 
@@ -39,6 +45,7 @@ cdef void leave_all(G g) noexcept:
         (<Scheduler>g.scheduler).timers.remove(&scope.timer)
         scope.state = SCOPE_LEFT
         scope.g = None
+        tell_over(scope)
         scope = scope.outer
 
 
@@ -48,8 +55,70 @@ cdef void time_is_over(Timer *timer, GList *woken) noexcept:
     if not scope.cancellation:
         scope.cancellation = BY_TIME
     g.stop = is_stopped(g)
+    tell_those_stopped(g)
     if g.stop and make_runnable(<void *>g, WAKE_CANCEL):
         push(woken, <void *>g)
+
+
+# ---- who is told -----------------------------------------------------------------------------
+
+cdef class ScopeWatcher:
+    """What is told when the parks in a scope raise, or it is left; the kinds are in other files."""
+
+    cdef void over(self, CancelScope scope) noexcept:
+        pass
+
+
+cdef void watch_scope(CancelScope scope, ScopeWatcher watcher) noexcept:
+    """Have a watcher told, at once if it is so. It watches no other one."""
+    if scope.state == SCOPE_LEFT or scope.cancellation or (scope.g is not None and stops(scope, scope.g)):
+        watcher.over(scope)
+        return
+    watcher.also = scope.watcher
+    scope.watcher = watcher
+
+
+cdef void unwatch_scope(CancelScope scope, ScopeWatcher watcher) noexcept:
+    """Take a watcher out of the chain; nothing happens if it has been told already."""
+    cdef ScopeWatcher before = scope.watcher
+    if before is watcher:
+        scope.watcher = watcher.also
+        return
+    while before is not None:
+        if before.also is watcher:
+            before.also = watcher.also
+            return
+        before = before.also
+
+
+cdef void tell_over(CancelScope scope) noexcept:
+    cdef ScopeWatcher watcher = scope.watcher
+    cdef ScopeWatcher following
+    scope.watcher = None
+    while watcher is not None:
+        following, watcher.also = watcher.also, None
+        watcher.over(scope)
+        watcher = following
+
+
+cdef void tell_those_stopped(G g) noexcept:
+    cdef CancelScope scope = g.scope
+    while scope is not None:
+        if scope.watcher is not None and stops(scope, g):
+            tell_over(scope)
+        scope = scope.outer
+
+
+cdef CancelScope cause_of(CancelScope scope) noexcept:
+    """Return the outermost of those that end a scope; the scope itself if none is cancelled."""
+    cdef CancelScope cause = scope
+    while scope is not None:
+        if scope.cancellation:
+            cause = scope
+        if scope.shielded:
+            break
+        scope = scope.outer
+    return cause
 
 
 # ---- one scope -------------------------------------------------------------------------------
@@ -90,6 +159,8 @@ cdef class CancelScope:
             self.leave()
             raise
         g.stop = is_stopped(g)
+        if self.watcher is not None and g.stop:
+            tell_over(self)
         return self
 
     def __exit__(self, kind, exception, traceback):
@@ -143,6 +214,8 @@ cdef class CancelScope:
         self.state = SCOPE_LEFT
         self.g = self.outer = None
         g.stop = is_stopped(g)
+        if self.watcher is not None:
+            tell_over(self)
         return innermost
 
     cdef int stop(self, uint8_t cancellation) except -1:
@@ -150,6 +223,8 @@ cdef class CancelScope:
             self.cancellation = cancellation
             if self.g is not None:
                 renew_stop(self.g)
+            elif self.watcher is not None:
+                tell_over(self)
         return 0
 
     def cancel(self, reason=None):
@@ -165,16 +240,7 @@ cdef class CancelScope:
 
     def why(self):
         """Return why a park in the block raises: what became of the outermost that ends it."""
-        cdef CancelScope scope = self
-        cdef CancelScope cause = self
-        cdef G g = self.g
-        while scope is not None:
-            if scope.cancellation:
-                cause = scope
-            if scope.shielded:
-                break
-            scope = scope.outer
-        return cause.text(g)
+        return cause_of(self).text(self.g)
 
     def text(self, G g):
         """Return in words what became of the scope, in which g is or was."""
