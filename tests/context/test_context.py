@@ -85,7 +85,7 @@ def test_a_nan_is_no_limit(make: Callable[[Context, float], Context]) -> None:
 @in_run
 def test_cancel_makes_it_done_at_once_and_once() -> None:
     context = with_cancel(background())
-    assert context.err is None
+    assert not context.wait(0)
     context.cancel(Why("first"))
     context.cancel(Why("second"))
     error = context.err
@@ -148,7 +148,6 @@ def test_time_makes_it_done_and_never_early(kind: str) -> None:
     )
     assert context.deadline is not None
     assert context.deadline >= start + 0.01
-    assert context.err is None
     assert context.wait()
     assert time.monotonic() >= start + 0.01
     error = context.err

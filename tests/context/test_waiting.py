@@ -261,5 +261,9 @@ def test_a_function_is_called_on_the_thread_that_asked_for_it() -> None:
 
 def test_a_function_of_a_thread_that_has_ended_is_not_called() -> None:
     context = with_cancel(background())
-    on_thread(run, after_func, context, pytest.fail, "called")
+
+    def ask() -> None:
+        after_func(context, pytest.fail, "called")
+
+    on_thread(run, ask)
     context.cancel()

@@ -28,6 +28,11 @@ def fail(text: str = "boom") -> None:
     raise Boom(text)
 
 
+def fail_later(seconds: float) -> None:
+    sleep(seconds)
+    fail()
+
+
 def fail_when_cancelled(text: str) -> None:
     try:
         sleep(LONG)
@@ -278,7 +283,7 @@ def test_a_block_that_joins_what_its_group_has_cancelled_has_not_failed() -> Non
 def test_a_failure_while_the_block_waits_cancels_the_others() -> None:
     with pytest.raises(Boom), Group() as group:
         member = group.go(sleep, LONG)
-        group.go(lambda: (sleep(0.002), fail()))
+        group.go(fail_later, 0.002)
     assert member.cancelled
 
 

@@ -28,6 +28,11 @@ def fail(text: str = "boom") -> None:
     raise Boom(text)
 
 
+def fail_later(seconds: float) -> None:
+    sleep(seconds)
+    fail()
+
+
 def fail_when_cancelled(text: str) -> None:
     try:
         sleep(LONG)
@@ -198,7 +203,7 @@ def test_who_waits_for_a_place_comes_first_come_first_served() -> None:
 @in_run
 def test_a_failure_ends_the_wait_for_a_place() -> None:
     with pytest.raises(Boom), Group(1) as group:
-        group.go(lambda: (sleep(0.001), fail()))
+        group.go(fail_later, 0.001)
         group.go(sleep, LONG)
         pytest.fail("the block was not cancelled")
 

@@ -138,11 +138,10 @@ def test_a_failure_and_a_cancellation_race(scope_first: bool) -> None:
             scope, gate = cancel_scope(), Event()
             goroutine = parked(go(failing_host, scope, gate, outcome, n))
             after_turns(2)
-            actions: list[Callable[[], object]] = [gate.set, lambda m=m: after_turns(m)]
             if scope_first:
                 scope.cancel()
-            after_turns(0, *actions)
-            scope.cancel()
+            gate.set()
+            after_turns(m, scope.cancel)
             goroutine.join()
             # A failure is never lost; what was cancelled is never taken for a success.
             assert outcome in (["cut"], ["failed"])

@@ -49,8 +49,12 @@ def test_members_of_another_thread() -> None:
         with Group() as group:
             added = Event()
 
+            def member() -> None:
+                sleep(0.002)
+                seen.append(("member", threading.get_ident()))
+
             def elsewhere() -> None:
-                group.go(lambda: (sleep(0.002), seen.append(("member", threading.get_ident()))))
+                group.go(member)
                 added.set()
                 sleep(0.01)
 

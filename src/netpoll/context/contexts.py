@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from netpoll._runtime.clock import monotonic_ns
-from netpoll.context.node import Held, Node
+from netpoll.context.node import Held, Node, ScopeNode
 
 if TYPE_CHECKING:
+    from netpoll._runtime.scope import CancelScope
     from netpoll.sync.chan import Chan
 
 _NS = 1e9
@@ -190,6 +191,19 @@ def with_value(parent: Context, key: object, value: object) -> Context:
     made = _make(_ValueContext, parent, _checked(parent).node, alone=False)
     made.key = key
     made.own = value
+    return made
+
+
+def with_scope(parent: Context, scope: CancelScope) -> Context:
+    """Return a context that is done when the parent is, or when a scope ends its block.
+
+    That is, when the scope, or what it is in, is cancelled, or its time is over; also once the
+    block has been left. What is handed this context is given up along with the block, on other
+    threads too. The cause is the ScopeTimeout or Cancelled of the scope that ended it.
+    """
+    node = ScopeNode(_checked(parent).node)
+    made = _make(Context, parent, node)
+    node.listen(scope)
     return made
 
 

@@ -4,6 +4,7 @@ from typing import Any, ParamSpec, Self, TypeVar, final
 
 from typing_extensions import disjoint_base
 
+from netpoll._runtime.scope import CancelScope, ScopeWatcher
 from netpoll.sync.line import Shared
 
 _P = ParamSpec("_P")
@@ -42,6 +43,17 @@ class Node(Shared):
 
     def number_of_children(self) -> int:
         """Return how many live ones hear of its end, functions to be called included."""
+
+@final
+class Follower(ScopeWatcher):
+    """Has a node done when the block of a scope is to end, or has ended."""
+
+@final
+class ScopeNode(Node):
+    """One that is done with a scope, too."""
+
+    def listen(self, scope: CancelScope) -> None:
+        """Be done when the scope is cancelled, or what it is in, or left; at once if it is."""
 
 @final
 class Call:

@@ -23,10 +23,19 @@ from netpoll._runtime.clock cimport moment, nanotime
 from netpoll._runtime.g cimport G
 from netpoll._runtime.goroutine cimport prepare
 from netpoll._runtime.scheduler cimport Scheduler, current_g, enqueue_runnable, get_scheduler
-from netpoll._runtime.scope cimport BY_CALL, CancelScope
+from netpoll._runtime.scope cimport (
+    BY_CALL,
+    BY_TIME,
+    CancelScope,
+    ScopeWatcher,
+    cause_of,
+    unwatch_scope,
+    watch_scope,
+)
 from netpoll._runtime.scope import cancel_scope
 from netpoll._runtime.waitq cimport WaitQ
 from netpoll.context.errors import ContextCancelled, ContextDeadlineExceeded
+from netpoll.errors import Cancelled, ScopeTimeout
 from netpoll.sync.line cimport Shared, join_line, let_all_in, stand
 
 cdef enum Outcome:
@@ -112,6 +121,7 @@ cdef class Node(Shared):
         if self.parent is not None:
             self.parent.children.discard(self)
             self.parent = None
+        self.let_go()
         let_all_in(&self.line, 1)
         for scope in scopes:
             scope.stop(BY_CALL)
@@ -139,13 +149,18 @@ cdef class Node(Shared):
         holder = None if self.origin.holder is None else self.origin.holder()
         kind = ContextCancelled if self.outcome == CANCELLED else ContextDeadlineExceeded
         error = kind(context=holder)
-        if self.cause is not None:
-            error.__cause__ = self.cause
+        error.__cause__ = self.why()
         return error
 
     def why(self):
         """Return the cause that was given, None without one."""
-        return self.cause if self.look() else None
+        return self.origin.reason() if self.look() and self.cause is None else self.cause
+
+    cdef object reason(self):
+        """Return, without a cause that was given, what can be said of one."""
+
+    cdef void let_go(self) noexcept:
+        """Stop listening to what is not a context."""
 
     def until(self):
         """Return its deadline in ns, 0 if it has none."""
@@ -203,6 +218,7 @@ cdef class Node(Shared):
             for alarm in node.alarms.values():
                 alarm.stop()
             node.alarms = {}
+            node.let_go()
             parent, node.parent = node.parent, None
             if parent is not None:
                 parent.children.discard(node)
@@ -212,6 +228,62 @@ cdef class Node(Shared):
     def number_of_children(self):
         """Return how many live ones hear of its end, functions to be called included."""
         return len(self.children) + len(self.calls)
+
+
+@cython.final
+cdef class Follower(ScopeWatcher):
+    """Has a node done when the block of a scope is to end, or has ended."""
+
+    cdef ScopeNode node
+
+    cdef void over(self, CancelScope scope) noexcept:
+        self.node.follow(scope)
+
+
+@cython.final
+cdef class ScopeNode(Node):
+    """One that is done with a scope, too."""
+
+    cdef CancelScope scope
+    cdef CancelScope ended_by   # the scope itself, or one farther out
+    cdef Follower follower
+
+    def listen(self, CancelScope scope not None):
+        """Be done when the scope is cancelled, or what it is in, or left; at once if it is."""
+        self.scope = scope
+        if self.look():
+            return
+        self.follower = Follower.__new__(Follower)
+        self.follower.node = self
+        watch_scope(scope, self.follower)
+
+    cdef void follow(self, CancelScope scope) noexcept:
+        cdef CancelScope cause = cause_of(scope)
+        self.ended_by = cause
+        self.finish(TIME_IS_OVER if cause.cancellation == BY_TIME else CANCELLED, None, self)
+
+    cdef void let_go(self) noexcept:
+        if self.follower is not None:
+            unwatch_scope(self.scope, self.follower)
+            self.follower = None
+
+    cdef object reason(self):
+        if self.ended_by is None or not self.ended_by.cancellation:
+            return None
+        text = self.ended_by.text(self.scope.g)
+        return ScopeTimeout(text, self.ended_by) if self.outcome == TIME_IS_OVER else Cancelled(text)
+
+    def until(self):
+        """Return its deadline in ns, 0 if it has none; those of its scope and of those farther out count."""
+        cdef CancelScope scope = self.scope
+        cdef int64_t earliest = self.deadline
+        while scope is not None:
+            if scope.until and (not earliest or scope.until < earliest):
+                earliest = scope.until
+            if scope.shielded:
+                break
+            scope = scope.outer
+        return earliest
 
 
 @cython.final
