@@ -141,7 +141,10 @@ def strand(Scheduler s not None, *, bint forked=False):
     """
     cdef G g
     cdef void *stays = survivor(s)
-    cdef list stranded = [g for g in s.goroutines() if <void *>g != stays]
+    cdef list stranded
+    if not forked:
+        s.ending = True     # from now on nobody is let in from outside, whom no one would find here
+    stranded = [g for g in s.goroutines() if <void *>g != stays]
     let_go(stranded)
     for g in stranded:
         g.state = G_DEAD
