@@ -123,8 +123,8 @@ class Loop:
     def renew(self) -> None:
         """Have no thread, in a child of a fork."""
         self._lock = threading.Lock()
-        # The parent's is left alone, and never freed: its thread, which is gone, has it on its stack.
-        # To close it would take its descriptors from the poller, which is the parent's as well.
+        # The parent's is left alone, and never freed: its thread, which is gone, has it on its
+        # stack. To close it would take its descriptors from the poller, which is the parent's too.
         self._turning = None
 
 
