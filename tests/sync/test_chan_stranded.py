@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from netpoll import Cancelled, Goroutine, go, gosched, run
+from netpoll import Goroutine, go, gosched, run, shield
 from netpoll._runtime import lifecycle
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
@@ -29,14 +29,11 @@ def test_one_that_a_run_left_behind_receives_nothing(
     channel, other = Chan[int](), Chan[int]()
 
     def stubborn() -> None:
-        while True:
-            try:
-                if how == "recv":
-                    channel.recv()
-                else:
-                    select(other.recv, channel.recv, (other.send, 1))
-            except Cancelled:
-                continue
+        with shield():
+            if how == "recv":
+                channel.recv()
+            else:
+                select(other.recv, channel.recv, (other.send, 1))
 
     def main() -> None:
         parked(go(stubborn))
@@ -55,13 +52,11 @@ def test_one_that_a_thread_left_behind_sends_nothing(
     channel.send(0)
 
     def shielded() -> None:
-        while True:
-            try:
-                channel.send(1)
-            except Cancelled:
-                continue
+        with shield():
+            channel.send(1)
 
     on_thread(lambda: parked(go(shielded)).name)
+    assert left_behind
     left_behind.clear()
     assert channel.waiting == (0, 0)
     assert [channel.try_recv(), channel.try_recv()] == [(0, True), (None, False)]
