@@ -84,6 +84,14 @@ def test_it_is_a_decorator() -> None:
 
 
 @in_run
+def test_who_sleeps_already_sleeps_on_by_it() -> None:
+    sleeper = parked(go(sleep, HOUR))
+    with virtual_clock() as clock:
+        sleeper.join()
+        assert HOUR - 10 < clock.elapsed <= HOUR
+
+
+@in_run
 def test_afterwards_the_time_is_real_again() -> None:
     before = time.monotonic()
     with virtual_clock():
