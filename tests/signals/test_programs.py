@@ -295,3 +295,44 @@ def test_10_000_ctrl_cs_sent_to_a_channel_hang_nothing() -> None:
         stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr) == (0, "")
     assert int(stdout) > 100
+
+
+INTERRUPTING = (
+    BUSY
+    + """
+from netpoll import process
+
+def start():
+    while True:
+        process.run(["true"], check=True)
+
+def count(channel, name):
+    for _ in channel:
+        counts[name] += 1
+
+counts = {"alarms": 0, "children": 0}
+
+def main():
+    work()
+    go(start)
+    alarms, children = Chan(1), Chan(1)
+    go(count, alarms, "alarms")
+    go(count, children, "children")
+    with signals.notify(alarms, signal.SIGALRM), signals.notify(children, signal.SIGCHLD):
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            due = time.monotonic() + 0.005
+            sleep(0.005)
+            assert time.monotonic() >= due
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return counts["alarms"] > 200 and counts["children"] > 50
+
+netpoll.excepthook = lambda *failure: os.abort()
+print(run(main), flush=True)
+"""
+).replace("import os, random", "import netpoll, os, random")
+
+
+def test_a_thousand_signals_a_second_interrupt_no_system_call_that_anybody_sees() -> None:
+    assert says(INTERRUPTING) == "True\n"

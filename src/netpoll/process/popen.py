@@ -40,8 +40,8 @@ class Popen(Generic[AnyStr]):
     same name here, which parks, unbuffered, and of bytes always: its makefile() reads text. text,
     encoding and errors are for `communicate`. A Conn's socket is made blocking for the child; use
     no sendfile and no net.copy on it any more.
-    To start it does not park, and holds up the thread for as long as fork and exec take, about a
-    millisecond. OSError, with the file's name, if the program cannot be executed.
+    To start it does not park: the goroutines of this thread wait until fork and exec are done,
+    tenths of a millisecond. OSError, with the file's name, if the program cannot be executed.
 
     Any goroutine of any thread may use it. Leaving a with block closes the pipes and waits for the
     end; if that wait is cancelled or interrupted, the process is killed. One that is dropped
