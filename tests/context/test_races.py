@@ -99,6 +99,20 @@ def test_contexts_are_freed_without_the_collector() -> None:
         gc.enable()
 
 
+@pytest.mark.parametrize("how", ["cancelled", "stopped"])
+@in_run
+def test_the_alarm_of_one_that_is_done_before_its_time_is_stopped(how: str) -> None:
+    context = with_timeout(background(), LONG)
+    if how == "cancelled":
+        context.done()
+        context.cancel()
+    else:
+        assert after_func(context, pytest.fail)()
+    ref = weakref.ref(context.node)
+    del context
+    assert ref() is None
+
+
 def test_errors_can_be_pickled() -> None:
     context = with_cancel(background())
     context.cancel()

@@ -2,19 +2,23 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import pytest
 
 from netpoll import (
     Goroutine,
+    go,
     gosched,
     run,
+    shield,
     sleep,
 )
+from netpoll._runtime import lifecycle, report
 from netpoll.sync.event import Event
 from netpoll.sync.group import Group
-from tests.running import in_run, on_thread, says
+from tests.running import Outcome, in_run, on_thread, parked, says
 
 LONG = 3600.0
 
@@ -301,3 +305,39 @@ def test_collection_at_every_allocation() -> None:
             assert group.count == 0
     finally:
         gc.set_threshold(*threshold)
+
+
+def test_a_place_given_to_one_who_is_left_behind_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "GRACE", 0.01)
+    shared: list[Group] = []
+    members: list[Goroutine[None]] = []
+    left = threading.Event()
+
+    def host() -> int:
+        with Group(1) as group:
+            members.append(group.go(sleep, LONG))
+            shared.append(group)
+            while not left.is_set():
+                sleep(0.001)
+            group.go(sleep, 0).join(20)
+        return group.count
+
+    def for_ever() -> None:
+        with shield():
+            shared[0].go(sleep, 0)
+
+    def give(*_: object) -> None:
+        members[0].cancel()
+        while not members[0].done:
+            time.sleep(0.001)
+
+    thread = Outcome(run, host)
+    thread.start()
+    while not shared:
+        time.sleep(0.001)
+    monkeypatch.setattr(report, "left_behind", give)
+    run(lambda: parked(go(for_ever)))
+    left.set()
+    assert thread.result() == 0

@@ -65,6 +65,6 @@ cdef class CancelScope:
 
 cdef void watch_scope(CancelScope scope, ScopeWatcher watcher) noexcept
 cdef void unwatch_scope(CancelScope scope, ScopeWatcher watcher) noexcept
-cdef CancelScope cause_of(CancelScope scope) noexcept
+cdef CancelScope cause_of(CancelScope scope)
 cdef void renew_stop(G g) noexcept
 cdef void leave_all(G g) noexcept

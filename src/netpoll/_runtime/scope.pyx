@@ -109,7 +109,7 @@ cdef void tell_those_stopped(G g) noexcept:
         scope = scope.outer
 
 
-cdef CancelScope cause_of(CancelScope scope) noexcept:
+cdef CancelScope cause_of(CancelScope scope):
     """Return the outermost of those that end a scope; the scope itself if none is cancelled."""
     cdef CancelScope cause = scope
     while scope is not None:

@@ -55,11 +55,11 @@ cdef class Node(Shared):
     cdef dict alarms            # by scheduler
     cdef object channel         # closed then
     cdef int64_t deadline       # the earliest that counts for it, 0: none
-    cdef Node timed             # whose that is
+    cdef Node timed             # whose that is, None: its own; a reference to itself would keep it
     cdef object timeout_cause
     cdef uint8_t outcome
     cdef bint forsaken          # nobody holds its context any more
-    cdef Node origin            # why it is done: what became of this one
+    cdef Node origin            # why it is done: what became of this one; None: of itself
     cdef object cause
     cdef object holder          # a weak reference to its context
 
@@ -71,15 +71,15 @@ cdef class Node(Shared):
         self.alarms = {}
         if parent is not None:
             self.deadline = parent.deadline
-            self.timed = parent.timed
+            self.timed = parent if parent.timed is None else parent.timed
         if until and (not self.deadline or until < self.deadline):
             self.deadline = until
-            self.timed = self
+            self.timed = None
             self.timeout_cause = timeout_cause
         if parent is None:
             return
         if parent.look():
-            self.finish(parent.outcome, parent.cause, parent.origin)
+            self.finish(parent.outcome, parent.cause, parent.source())
         elif not self.look():
             self.parent = parent
             parent.children.add(self)
@@ -91,9 +91,10 @@ cdef class Node(Shared):
 
     cdef bint look(self) except -1:
         """Tell whether it is done; the clock counts even if nobody has heard it yet."""
+        cdef Node timed = self if self.timed is None else self.timed
         if self.outcome == LIVE and self.deadline and nanotime() >= self.deadline:
-            self.timed.finish(TIME_IS_OVER, self.timed.timeout_cause, self.timed)
-            self.finish(TIME_IS_OVER, self.timed.timeout_cause, self.timed)
+            timed.finish(TIME_IS_OVER, timed.timeout_cause, timed)
+            self.finish(TIME_IS_OVER, timed.timeout_cause, timed)
         return self.outcome != LIVE
 
     cdef int finish(self, uint8_t outcome, object cause, Node origin) except -1:
@@ -116,7 +117,7 @@ cdef class Node(Shared):
         cdef dict alarms = self.alarms
         cdef CancelScope scope
         cdef Call call
-        self.outcome, self.cause, self.origin = outcome, cause, origin
+        self.outcome, self.cause, self.origin = outcome, cause, None if origin is self else origin
         self.scopes, self.calls, self.alarms, self.children = set(), set(), {}, set()
         if self.parent is not None:
             self.parent.children.discard(self)
@@ -142,11 +143,17 @@ cdef class Node(Shared):
         """Tell whether it is done."""
         return self.look()
 
+    cdef Node source(self):
+        """Return what it is done because of."""
+        return self if self.origin is None else self.origin
+
     def error(self):
         """Return a new exception of what it is done with, None while it is live."""
+        cdef Node origin
         if not self.look():
             return None
-        holder = None if self.origin.holder is None else self.origin.holder()
+        origin = self.source()
+        holder = None if origin.holder is None else origin.holder()
         kind = ContextCancelled if self.outcome == CANCELLED else ContextDeadlineExceeded
         error = kind(context=holder)
         error.__cause__ = self.why()
@@ -154,7 +161,7 @@ cdef class Node(Shared):
 
     def why(self):
         """Return the cause that was given, None without one."""
-        return self.origin.reason() if self.look() and self.cause is None else self.cause
+        return self.source().reason() if self.look() and self.cause is None else self.cause
 
     cdef object reason(self):
         """Return, without a cause that was given, what can be said of one."""
