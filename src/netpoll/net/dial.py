@@ -102,26 +102,26 @@ class Dialer:
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         """Connect as the function dial does, with these options."""
         try:
-            return self._dial(network, address)
+            return self._dial(network, address, context)
         except AddrError as error:
             name_operation(error, "dial", network)
             raise
 
     def _dial(
-        self, network: str, address: str | Addr
+        self, network: str, address: str | Addr, context: "Context | None"
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         deadline = _earliest(self.timeout, self.deadline)
         if context is None:
-            return self._dial(network, address, deadline)
+            return self._dial_by(network, address, deadline)
         from netpoll.net.within import within  # noqa: PLC0415 - seldom wanted
 
         until = _earliest(None, context.deadline)
         if until is not None:  # several addresses share the time
             deadline = until if deadline is None else min(until, deadline)
         with within(context, "dial", network, address):
-            return self._dial(network, address, deadline)
+            return self._dial_by(network, address, deadline)
 
-    def _dial(
+    def _dial_by(
         self, network: str, address: str | Addr, deadline: float | None
     ) -> "TCPConn | UDPConn | UnixConn | UnixDatagramConn":
         row = networks.find(network)

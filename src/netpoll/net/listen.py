@@ -85,12 +85,14 @@ class ListenConfig:
     ) -> "TCPListener | UnixListener":
         """Listen as the function listen does, with these options."""
         try:
-            return self._listen(network, address)
+            return self._listen(network, address, context)
         except AddrError as error:
             name_operation(error, "listen", network)
             raise
 
-    def _listen(self, network: str, address: str | Addr) -> "TCPListener | UnixListener":
+    def _listen(
+        self, network: str, address: str | Addr, context: "Context | None"
+    ) -> "TCPListener | UnixListener":
         row = networks.find(network, "tcp", "unix", hint=networks.OF_DATAGRAMS)
         if row.transport == "unix":
             from netpoll.net import unix_socket  # noqa: PLC0415 - who needs TCP alone pays nothing
@@ -118,12 +120,14 @@ class ListenConfig:
     ) -> "UDPConn | UnixDatagramConn":
         """Open a socket for datagrams as the function listen_packet does, with these options."""
         try:
-            return self._listen_packet(network, address)
+            return self._listen_packet(network, address, context)
         except AddrError as error:
             name_operation(error, "listen", network)
             raise
 
-    def _listen_packet(self, network: str, address: str | Addr) -> "UDPConn | UnixDatagramConn":
+    def _listen_packet(
+        self, network: str, address: str | Addr, context: "Context | None"
+    ) -> "UDPConn | UnixDatagramConn":
         row = networks.find(network, "udp", "unix", hint=networks.OF_CONNECTIONS)
         if row.transport == "unix":
             from netpoll.net import unix_socket  # noqa: PLC0415 - as above
