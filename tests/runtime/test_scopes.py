@@ -287,6 +287,11 @@ def test_a_scope_is_for_one_goroutine_and_one_time() -> None:
     other.__enter__()
     with pytest.raises(RuntimeError, match="by the goroutine that has entered it"):
         go(other.__exit__, None, None, None).join()
+    other.cancel()
+    with pytest.raises(Cancelled) as caught:
+        sleep(LONG)
+    assert other.__exit__(Cancelled, caught.value, None)  # it is still the one that has entered it
+    sleep(0)
 
 
 @in_run

@@ -168,9 +168,9 @@ cdef class CancelScope:
         cdef bint in_order
         if self.state != SCOPE_ENTERED:
             raise RuntimeError("the scope was not entered, or has been left")
-        in_order = self.leave()
         if <void *>g != get_scheduler().current:
             raise RuntimeError("a scope is left by the goroutine that has entered it")
+        in_order = self.leave()
         if not in_order:
             raise RuntimeError("a scope is left before those that were entered in it")
         # What is farther out is seen from inside unless this one is a shield.
