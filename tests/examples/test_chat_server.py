@@ -122,4 +122,4 @@ def test_ctrl_c_ends_it_with_status_0_although_people_are_there(
 def test_an_address_that_is_none_is_one_line() -> None:
     result = finished(EXAMPLE, "127.0.0.1")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "address 127.0.0.1: missing port in address\n"
+    assert result.stderr == "listen tcp: address 127.0.0.1: missing port in address\n"

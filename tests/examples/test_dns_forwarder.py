@@ -378,7 +378,7 @@ def test_ctrl_c_ends_it_with_status_0_although_clients_are_connected(forwarder: 
     ("words", "said"),
     [
         (["127.0.0.1"], "address 127.0.0.1: missing port in address\n"),
-        (["127.0.0.1:53", "127.0.0.1"], "address 127.0.0.1: missing port in address\n"),
+        (["127.0.0.1:53", "127.0.0.1"], "listen tcp: address 127.0.0.1: missing port in address\n"),
     ],
 )
 def test_an_address_that_is_none_is_one_line(words: list[str], said: str) -> None:

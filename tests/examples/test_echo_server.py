@@ -58,4 +58,4 @@ def test_sigterm_ends_it_in_order_although_all_is_parked(server: Program) -> Non
 def test_an_address_that_is_none_is_one_line() -> None:
     result = finished(EXAMPLE, "127.0.0.1")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "address 127.0.0.1: missing port in address\n"
+    assert result.stderr == "listen tcp: address 127.0.0.1: missing port in address\n"

@@ -468,7 +468,7 @@ def test_ctrl_c_ends_it_with_status_0_although_clients_are_connected(server: Pro
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["127.0.0.1"], "address 127.0.0.1: missing port in address\n"),
+        (["127.0.0.1"], "listen tcp: address 127.0.0.1: missing port in address\n"),
         (["127.0.0.1:0", "/nothing"], "[Errno 2] No such file or directory: '/nothing'\n"),
     ],
 )

@@ -336,4 +336,4 @@ def test_ctrl_c_ends_it_with_status_0_although_clients_are_connected(
 def test_an_address_that_is_none_is_one_line() -> None:
     result = finished(EXAMPLE, "127.0.0.1")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "address 127.0.0.1: missing port in address\n"
+    assert result.stderr == "listen tcp: address 127.0.0.1: missing port in address\n"

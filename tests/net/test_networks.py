@@ -64,5 +64,5 @@ def test_an_unknown_network_is_refused(name: str) -> None:
 def test_a_network_that_has_no_such_thing_is_refused(
     call: Callable[[str, str], object], name: str
 ) -> None:
-    with pytest.raises(UnknownNetworkError, match=f"^unknown network {name}$"):
+    with pytest.raises(UnknownNetworkError, match=rf"^\w+ {name}: unknown network {name}(:|$)"):
         call(name, "127.0.0.1:0")

@@ -339,8 +339,6 @@ def test_both_have_the_same_cases(said_by_go: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 @in_run
-def test_the_same_comes_out(
-    case: Callable[[Ends], list[str]], said_by_go: dict[str, str]
-) -> None:
+def test_the_same_comes_out(case: Callable[[Ends], list[str]], said_by_go: dict[str, str]) -> None:
     with Ends() as ends:
         assert " ".join(case(ends)) == said_by_go[case.__name__]

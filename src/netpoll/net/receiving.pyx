@@ -7,12 +7,13 @@ caller's own frame, at the very return of the call, is out of reach, as it is of
 
 Source: unix(7) SCM_RIGHTS; recvmsg(2), cmsg(3)
 """
+cimport cython
+from libc.errno cimport EMSGSIZE
+
 from netpoll._poll.control cimport Arrival
 from netpoll._poll.message cimport receive_arrival
 from netpoll._runtime.syscalls cimport CMSG_SPACE
 from netpoll.net.endpoint cimport Endpoint
-
-from errno import EMSGSIZE
 
 from netpoll.errors import OpError
 from netpoll.net.addr import decode
@@ -23,6 +24,7 @@ cdef enum:
     CREDENTIALS_SIZE = 12     # come before the descriptors, if the socket is to get them
 
 
+@cython.auto_pickle(False)  # Endpoint says that there is no pickling
 cdef class MessageEnd(Endpoint):
     """An end that receives messages with descriptors in them."""
 

@@ -1,4 +1,4 @@
-"""How a name server is connected to by default: as net.dial does, without looking at it anew each time."""
+"""How a name server is connected to by default: as net.dial does, its address read but once."""
 
 from functools import lru_cache
 

@@ -1,7 +1,7 @@
 """DNS messages: the question, and the records of an answer.
 
-To have them made and read by dnspython, as objects for every part of them, cost more than all the rest of
-a look-up. It reads the records that are seldom asked for, and is seen nowhere outside this module.
+To have them made and read by dnspython, as objects for every part of them, cost more than all the
+rest of a look-up. It reads the records that are seldom asked for, and is seen nowhere else.
 
 Source: RFC 1035 section 4; RFC 6891; go1.27 net/dnsclient_unix.go
 """
@@ -118,10 +118,12 @@ def parse(data: bytes) -> Reply:
 
     A hostile answer can have thousands of names of a hundred labels each.
     """
+    if len(data) < _HEADER.size:
+        raise BadAnswerError("cannot unmarshal DNS message")
+    _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(data)
+    if answers + authorities + additional > _MOST_RECORDS:
+        raise BadAnswerError("too many records in DNS response")
     try:
-        _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(data)
-        if answers + authorities + additional > _MOST_RECORDS:
-            raise BadAnswerError("too many records in DNS response")
         at = _HEADER.size
         for _ in range(questions):
             at = labels.unpacked(data, at)[1] + _QUESTION.size
@@ -133,8 +135,6 @@ def parse(data: bytes) -> Reply:
         for entry in _some(entries, additional):
             if entry.kind == _OPT_TYPE:  # the higher bits are where others have the time to live
                 rcode |= entry.ttl >> 24 << 4
-    except BadAnswerError:
-        raise
     except Exception as error:
         raise BadAnswerError("cannot unmarshal DNS message") from error
     return Reply(
