@@ -28,6 +28,9 @@ def main(address: str = ":8888", grace: str = "10") -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & {*sys.argv}:
+        print(__doc__)
+        sys.exit()
     try:
         run(main, *sys.argv[1:3])
     except OSError as error:  # the address is none, or in use

@@ -71,4 +71,4 @@ def test_the_grace_has_an_end() -> None:
 def test_an_address_that_is_none_is_one_line() -> None:
     result = finished(EXAMPLE, "127.0.0.1")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "address 127.0.0.1: missing port in address\n"
+    assert result.stderr == "listen tcp: address 127.0.0.1: missing port in address\n"
