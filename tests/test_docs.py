@@ -9,6 +9,7 @@ import pytest
 
 from tests.net import dns_server
 from tests.program import PATIENCE, finished, receive, receive_all, serving
+from tests.testing.plugin import plugin_options
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(
@@ -36,7 +37,8 @@ def programs(path: str) -> list[Program]:
 
 
 NETWORKS = programs("docs/networks.md")
-TOLD = [program for program in NETWORKS if program.output is not None]
+*GOROUTINES, TESTS = programs("docs/goroutines.md")
+TOLD = [program for program in [*NETWORKS, *GOROUTINES] if program.output is not None]
 DNS, ACTIVATED = (program.source for program in NETWORKS if program.output is None)
 (ECHO,) = (program.source for program in programs("README.md"))
 
@@ -49,7 +51,18 @@ def test_a_program_prints_what_stands_below_it(program: Program) -> None:
 
 def test_no_page_has_code_that_is_not_run() -> None:
     pages = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")} | {"README.md"}
-    assert {page for page in pages if programs(page)} == {"README.md", "docs/networks.md"}
+    tested = {"README.md", "docs/goroutines.md", "docs/networks.md"}
+    assert {page for page in pages if programs(page)} == tested
+    assert all(program.output is not None for program in GOROUTINES)
+
+
+def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
+    file = tmp_path / "test_page.py"
+    file.write_text(TESTS.source, encoding="utf-8")
+    options = [*plugin_options(), "-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir"]
+    done = finished("-m", "pytest", *options, str(tmp_path), str(file))
+    assert f"\n{TESTS.output}".rstrip() + " in " in done.stdout, done.stdout
+    assert done.returncode == 0
 
 
 def test_dns_is_asked_about_a_domain() -> None:
