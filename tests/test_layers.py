@@ -13,7 +13,9 @@ SOURCES = sorted(
     path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"}
 )
 
-ONE_BELOW_THE_PACKAGE = "serving"  # netpoll/__init__.py gives out what this layer and those below offer
+ONE_BELOW_THE_PACKAGE = (
+    "serving"  # netpoll/__init__.py gives out what this layer and those below offer
+)
 
 STRING = re.compile(r'"""(?:\\.|[^\\])*?"""|\'\'\'(?:\\.|[^\\])*?\'\'\'', re.DOTALL)
 COMMENT = re.compile(r"#.*")

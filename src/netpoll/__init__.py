@@ -125,7 +125,6 @@ __all__ = [
     "signals",
     "sleep",
     "sync",
-    "testing",
     "tick",
     "timeout",
 ]

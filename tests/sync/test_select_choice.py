@@ -10,7 +10,7 @@ import pytest
 from netpoll import go, gosched, sleep
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import seed, select
-from tests.running import in_run
+from tests.running import in_run, parked
 
 # ---- the choice
 

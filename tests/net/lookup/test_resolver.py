@@ -426,7 +426,7 @@ def test_what_is_no_text_is_refused(wrong: Any) -> None:
 # ---- limits
 
 
-def limited(own: Resolver, **limits: float) -> list[Callable[[], object]]:
+def limited(own: Resolver, **limits: Any) -> list[Callable[[], object]]:
     return [
         lambda: own.lookup_host("a.example", **limits),
         lambda: own.lookup_ip("a.example", "ip", **limits),
