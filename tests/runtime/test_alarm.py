@@ -92,7 +92,7 @@ def test_they_begin_in_the_order_of_their_times() -> None:
 
     def main() -> None:
         for i in reversed(range(200)):
-            Alarm(1 + i * 1e-9, seen.append, i)
+            Alarm(1 + i * 1e-6, seen.append, i)
         sleep(2)
 
     with virtual_clock():
