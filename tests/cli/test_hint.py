@@ -32,12 +32,15 @@ def test_what_is_no_matter_of_the_address_gets_no_hint() -> None:
     assert hint(OpError("listen", "tcp", errno=13)) == ""
 
 
-@pytest.mark.parametrize("argv", [["echo", "--listen", "8888"], ["demo", "--address", "8888"]])
+@pytest.mark.parametrize(
+    ("argv", "doing"),
+    [(["echo", "--listen", "8888"], "listen tcp: "), (["demo", "--address", "8888"], "")],
+)
 def test_a_port_alone_is_answered_with_how_to_write_it(
-    argv: list[str], capsys: pytest.CaptureFixture[str]
+    argv: list[str], doing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(argv) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "netpoll: address 8888: missing port in address; "
+        f"netpoll: {doing}address 8888: missing port in address; "
         "for port 8888 write :8888 or 127.0.0.1:8888"
     )
