@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport moment
-from netpoll._runtime.g cimport G
+from netpoll._runtime.g cimport G, ON_THREAD
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready_all
 from netpoll._runtime.wait cimport wait_queue
 from netpoll._runtime.waitq cimport Waiter, enqueue
@@ -34,14 +34,13 @@ cdef class Latch:
         waiter = enqueue(&self.waiters, <void *>g)
         s.outside += 1
         s.calls += 1
-        g.parked_for = BY_LATCH
+        g.parked_for = BY_LATCH | ON_THREAD
         try:
             wait_queue(s, waiter, g, until)
         finally:
             g.parked_for = 0
             s.outside -= 1
-            if s.calls:     # it is counted anew in a child, forked by a signal handler meanwhile
-                s.calls -= 1
+            s.calls -= 1
         return self.opened
 
     cdef void open_now(self) noexcept:

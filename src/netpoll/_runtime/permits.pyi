@@ -9,11 +9,10 @@ def park(timeout: float | None = None) -> bool:
 def ready(goroutine: G) -> None:
     """Wake a goroutine from `park`, or let its next `park` return at once. Any thread."""
 
-def await_call(timeout: float | None = None, *, on_thread: bool = False) -> bool:
+def await_call(timeout: float | None = None) -> bool:
     """Park until `call_done`; return False if `timeout` seconds passed first.
 
     Also returns for a call that was given up before: the caller looks whether it is done.
-    on_thread: it is another thread that runs it; a test's clock does not go on meanwhile.
     """
 
 def call_done(goroutine: G) -> None:

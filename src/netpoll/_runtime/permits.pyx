@@ -10,7 +10,7 @@ Source: java.util.concurrent.locks.LockSupport; go1.27 runtime/lock_futex.go not
 from libc.stdint cimport int64_t, uint8_t
 
 from netpoll._runtime.clock cimport moment
-from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, ON_THREAD, WAKE_TIMEOUT
+from netpoll._runtime.g cimport G, G_DEAD, G_WAITING, WAKE_TIMEOUT
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, park as park_current, ready as make_ready
 from netpoll._runtime.timers cimport timer_disarm
 
@@ -20,7 +20,7 @@ cdef enum Permit:
     BY_CALL = 2
 
 
-cdef bint park_for(uint8_t permit, object timeout, bint on_thread=False) except -1:
+cdef bint park_for(uint8_t permit, object timeout) except -1:
     """Park until the permit is there and consume it; False if `timeout` seconds passed first."""
     cdef int64_t until = moment(timeout)
     cdef Scheduler s = get_scheduler()
@@ -34,16 +34,14 @@ cdef bint park_for(uint8_t permit, object timeout, bint on_thread=False) except 
         return True
     g.reason = "park" if permit == BY_READY else "a call on a thread"
     g.state = G_WAITING
-    g.parked_for = permit | ON_THREAD if on_thread else permit
+    g.parked_for = permit
     if until:
         s.timers.arm(&g.timer, until)
     s.outside += 1
-    s.calls += on_thread
     try:
         park_current(s, g)
     finally:
         s.outside -= 1
-        s.calls -= on_thread
         g.parked_for = 0
         timer_disarm(&g.timer)
     if g.permits & permit:
@@ -79,13 +77,12 @@ def ready(goroutine):
     give_permit(goroutine, BY_READY)
 
 
-def await_call(timeout=None, *, bint on_thread=False):
+def await_call(timeout=None):
     """Park until `call_done`; return False if `timeout` seconds passed first.
 
     Also returns for a call that was given up before: the caller looks whether it is done.
-    on_thread: it is another thread that runs it; a test's clock does not go on meanwhile.
     """
-    return park_for(BY_CALL, timeout, on_thread)
+    return park_for(BY_CALL, timeout)
 
 
 def call_done(G goroutine not None):

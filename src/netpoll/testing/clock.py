@@ -86,7 +86,7 @@ class VirtualClock:
         if self._caller is not None:
             self._advance(self._caller, delay)
             return True
-        if delay is None or scheduler.calls:
+        if delay is None or scheduler.calls > 0:
             return False
         if not self.autojump:
             _check_hope(scheduler)
