@@ -47,7 +47,7 @@ lint: $(VENV)/.installed $(VENV)/.lint ## check style, types, stubs and layers
 bench: $(VENV)/.installed $(VENV)/.bench ## measure side by side with the peers (ARGS="echo --conns 50")
 	$(IN_VENV) -m benchmarks $(ARGS)
 
-instructions: $(VENV)/.installed $(VENV)/.bench ## count instructions per echo and per switch (ARGS=--save)
+instructions: $(VENV)/.installed $(VENV)/.bench ## count instructions per echo, switch, hand-over and lock (ARGS=--save)
 	$(IN_VENV) -m benchmarks.instructions $(ARGS)
 
 clean: ## remove all that make has made
