@@ -175,6 +175,8 @@ def result(future: Future[T], timeout: float | None = None) -> T:
 def _latch(future: Future[Any]) -> Latch:
     latch = _latches.get(future)
     if latch is None:
-        latch = _latches.setdefault(future, Latch("a future"))
-        future.add_done_callback(lambda _: latch.open())
+        made = Latch("a future")
+        # First: one that is found has to be opened, whatever a signal handler raises here.
+        future.add_done_callback(lambda _: made.open())
+        latch = _latches.setdefault(future, made)
     return latch

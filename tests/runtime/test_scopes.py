@@ -18,11 +18,13 @@ from netpoll import (
     deadline,
     go,
     gosched,
+    lowlevel,
     run,
     shield,
     sleep,
     timeout,
 )
+from netpoll._runtime.scheduler import ensure_scheduler
 from tests.running import begin, in_run, on_thread, pair, parked
 
 LONG = 3600.0
@@ -427,3 +429,38 @@ def test_a_wake_up_and_a_cancellation_at_the_same_moment_lose_neither(
         assert got in ([], [b"data"])
         if not got:
             assert end.read_bytes(10) == b"data"
+
+
+@pytest.mark.parametrize("has_timer", [False, True])
+def test_a_deadline_set_while_its_thread_is_about_to_sleep_is_kept(has_timer: bool) -> None:
+    """Between working out for how long, and sleeping, other threads and signal handlers run."""
+
+    def main() -> bool:
+        scheduler = ensure_scheduler()
+        scope = cancel_scope()
+        moved: list[bool] = []
+
+        def move(_delay: int | None) -> bool:  # called in just that window
+            if not moved:
+                moved.append(True)
+                setter = threading.Thread(
+                    target=setattr, args=(scope, "deadline", time.monotonic() + 0.001)
+                )
+                setter.start()
+                setter.join()
+            return False
+
+        other = go(sleep, 5) if has_timer else None
+        with scope:
+            scheduler.set_on_idle(move)
+            try:
+                lowlevel.park()
+            finally:
+                scheduler.set_on_idle(None)
+        if other is not None:
+            other.cancel()
+        return scope.expired
+
+    begin = time.monotonic()
+    assert on_thread(run, main)
+    assert time.monotonic() - begin < 4

@@ -367,3 +367,12 @@ def test_a_goroutine_that_its_run_leaves_behind_has_ended(left_behind: list[str]
         thread.join()
 
     on_thread(run, main)
+
+
+@in_run
+def test_a_race_of_async_functions_is_refused() -> None:
+    async def coroutine() -> None:
+        pass
+
+    with pytest.raises(TypeError, match=r"race\(\) needs a plain function"):
+        _ = race(coroutine)

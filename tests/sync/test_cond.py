@@ -455,3 +455,37 @@ def test_ctrl_c_comes_when_the_mutex_is_locked_again() -> None:
         )
         == "other unlocks\nmain <Mutex locked by main>\n"
     )
+
+
+def test_who_has_left_without_the_lock_and_takes_it_later_unlocks_it() -> None:
+    assert (
+        says(
+            """
+            from netpoll import DeadlockError, go, gosched, run
+            from netpoll.sync import Cond, Event, Mutex
+
+            cond = Cond(Mutex())
+
+            def hold():
+                with cond.mutex:
+                    Event().wait()  # for ever
+
+            def main():
+                cond.mutex.lock()
+                holder = go(hold)
+                try:
+                    cond.wait()
+                except DeadlockError:
+                    pass  # without the lock, and without an unlock
+                holder.cancel()
+                gosched()
+                gosched()
+                cond.mutex.lock()
+                cond.mutex.unlock()
+                print(cond.mutex)
+
+            run(main)
+            """
+        )
+        == "<Mutex unlocked>\n"
+    )

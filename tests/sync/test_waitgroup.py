@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from netpoll import Goroutine, GoroutineCancelled, go, gosched, run, sleep
+from netpoll import Goroutine, GoroutineCancelled, go, gosched, run, shield, sleep
+from netpoll._runtime import lifecycle
 from netpoll.sync import WaitGroup
 from tests.conftest import Unhandled
 from tests.running import in_run, parked
@@ -200,3 +201,22 @@ def test_many_goroutines_through_one() -> None:
         wg.go(work)
     wg.wait()
     assert count == 20_000
+
+
+def test_a_task_that_is_left_behind_by_a_run_is_done(
+    monkeypatch: pytest.MonkeyPatch, left_behind: list[str]
+) -> None:
+    monkeypatch.setattr(lifecycle, "GRACE", 0.01)
+    group = WaitGroup()
+
+    def for_ever() -> None:
+        with shield():
+            sleep(3600)
+
+    def main() -> None:
+        group.go(for_ever)
+        gosched()
+
+    run(main)
+    assert left_behind.pop().startswith("for_ever")
+    assert group.count == 0

@@ -39,6 +39,8 @@ cdef class Scheduler:
     cdef GList inbound          # made ready by other threads; under inbound_lock
     cdef np_lock inbound_lock
     cdef bint blocked           # in a poll that blocks, or about to be
+    cdef uint64_t stirred       # how often others have changed what it may sleep for
+    cdef uint64_t seen          # all changes of that when the length of its next sleep was worked out
     cdef bint draining          # main waits for the others to end
     cdef bint ending            # main has ended: a Ctrl-C waits until all is given back
     cdef readonly bint closed
@@ -54,6 +56,7 @@ cdef class Scheduler:
 
     cdef void *find_runnable(self) noexcept
     cdef int block_in_poll(self, int64_t delay) noexcept
+    cdef void stir(self) noexcept
     cdef int interrupt_later(self, G g) except -1
     cdef int link(self, G g) except -1
     cdef bint take_inbound(self) noexcept

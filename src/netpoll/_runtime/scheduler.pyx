@@ -255,6 +255,8 @@ cdef class Scheduler:
 
     cdef int block(self) noexcept:
         """Wait in the poller for the next event, timer, wake-up or signal."""
+        # Before anything is looked at: other threads and signal handlers may run until it sleeps.
+        self.seen = self.stirred + self.timers.changes
         cdef int64_t when = self.timers.next_when()
         cdef int64_t delay = -1
         cdef SignalGate gate    # kept alive: where the poller is lost, so is its gate
@@ -344,8 +346,8 @@ cdef class Scheduler:
 
     cdef int block_in_poll(self, int64_t delay) noexcept:
         self.blocked = True
-        # Looked at after `blocked` is up: whoever queues from now on breaks the poll.
-        if self.inbound.head == NULL:
+        # Looked at after `blocked` is up: whoever queues or stirs from now on breaks the poll.
+        if self.inbound.head == NULL and self.stirred + self.timers.changes == self.seen:
             self.poll(delay)
         self.blocked = False
         return 0
@@ -507,10 +509,16 @@ cdef class Scheduler:
         if make_runnable(self.main, WAKE_INTERRUPT):
             enqueue_runnable(self.main, False)
 
-    def look_again(self):
-        """Break the wait of a scheduler that is stuck, from any thread: those it might wait for have changed."""
-        if self.waits_in_vain and self.blocked:
+    cdef void stir(self) noexcept:
+        """Have it work out anew for how long it may sleep: a timer was set, say. From any thread."""
+        self.stirred += 1
+        if self.blocked:
             self.poller.wake()
+
+    def look_again(self):
+        """Have it look for hope once more, from any thread: a thread that it might wait for has changed."""
+        if self.shared:
+            self.stir()
 
     # -- for tests
 

@@ -194,8 +194,7 @@ cdef class CancelScope:
             self.stop(BY_TIME)
         else:
             s.timers.arm(&self.timer, self.until)
-            if s.blocked and s is not get_scheduler():
-                s.poller.wake()     # it may have gone to sleep for longer
+            s.stir()
         return 0
 
     cdef bint leave(self) except -1:

@@ -12,7 +12,7 @@ the top, so a sleeping process is not woken for nothing.
 
 Source: go1.27 runtime/time.go (lazy deletion and modification, 4-ary heap).
 """
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from netpoll._runtime.glist cimport GList
 
@@ -46,6 +46,7 @@ cdef class TimerHeap:
     cdef Timer **heap
     cdef int32_t count
     cdef int32_t capacity
+    cdef uint64_t changes       # how often a timer was armed
 
     cdef int arm(self, Timer *timer, int64_t when) except -1
     cdef void remove(self, Timer *timer) noexcept

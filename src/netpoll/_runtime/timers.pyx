@@ -18,6 +18,7 @@ cdef class TimerHeap:
 
     cdef int arm(self, Timer *timer, int64_t when) except -1:
         """Make `timer` due at `when`; a time no earlier than its place in the heap costs one store."""
+        self.changes += 1
         if timer.index < 0:
             if self.count == self.capacity:
                 self.grow()

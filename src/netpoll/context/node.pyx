@@ -306,7 +306,7 @@ cdef class Call:
         cdef G g = self.g
         cdef Scheduler s = self.scheduler
         self.g = None
-        if g is not None and not s.closed:
+        if g is not None and not s.closed and (s.draining or not s.ending):
             g.cancelled = g.stop = s.draining
             s.link(g)
             enqueue_runnable(<void *>g, False)

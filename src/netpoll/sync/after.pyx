@@ -115,8 +115,7 @@ cdef int start(TimerChan chan, int64_t delay) except -1:
         chan.period = delay
     chan.due = from_now(delay)
     chan.scheduler.timers.arm(&chan.timer, chan.due)
-    if chan.scheduler.blocked:
-        chan.scheduler.poller.wake()    # it may sleep for longer than that
+    chan.scheduler.stir()
     return 0
 
 

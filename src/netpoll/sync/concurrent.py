@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from netpoll._runtime.lifecycle import check_plain
 from netpoll.sync.group import Group
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ def race(*fns: Callable[[], T]) -> T:
     """
     if not fns:
         raise ValueError("a race needs at least one function")
+    for fn in fns:
+        check_plain("race", fn)
     won: list[T] = []
     failures: list[Exception] = []
     with Group() as group:

@@ -198,15 +198,18 @@ cdef class Group(Shared):
 
     cdef void stop(self, void *but) noexcept:
         """Cancel block and members, except the one that has failed."""
-        cdef void *at = self.first
+        cdef list alive = []
+        cdef void *at
         cdef G g
         if self.stopped:
             return
         self.stopped = True
-        self.scope.stop(BY_CALL)
+        at = self.first
         while at != NULL:
-            g = <G>(<Member>at).g
+            alive.append(<G>(<Member>at).g)
             at = (<Member>at).next_member
+        self.scope.stop(BY_CALL)
+        for g in alive:     # held: who hears of a scope may drop what has a finalizer, and members end then
             if <void *>g != but and not g.cancelled and g.state != G_DEAD:
                 g.cancelled = True
                 renew_stop(g)

@@ -10,10 +10,11 @@ from netpoll.sync.line cimport Shared
 cdef class Mutex(Shared):
     cdef WaitQ line
     cdef Holder holder
-    cdef uint64_t forgone       # who left a wait for a Cond without the lock, and has not unlocked yet
+    cdef set forgone            # the ids of those who left a wait for a Cond without the lock; None: nobody
 
     cdef int take(self, object timeout, int64_t until) except -1
     cdef int give(self) except -1
     cdef int wait_turn(self, object timeout, int64_t until) except -1
     cdef void pass_on(self) noexcept
+    cdef bint forgive(self, G g) except -1
     cdef int retake(self, Scheduler s, G g) except -1

@@ -84,15 +84,17 @@ cdef class Mutex(Shared):
         cdef Scheduler s = scheduler_or_none()
         if s is not None:
             spend(s)    # before, not after: nobody is to wait for one who lets the others run
+        if self.forgone is not None:
+            self.forgive(current_g(get_scheduler()))    # it never unlocked what it did not get
         if self.holder.id:
             return self.wait_turn(timeout, until)
         hold_here(&self.holder, s)
         return 0
 
     cdef int give(self) except -1:
-        if self.forgone and self.forgone == current_g(get_scheduler()).id:
-            self.forgone = 0
-        elif self.holder.id:
+        if self.forgone is not None and self.forgive(current_g(get_scheduler())):
+            return 0
+        if self.holder.id:
             self.pass_on()
         else:
             raise RuntimeError("unlock of a Mutex that is not locked")
@@ -131,8 +133,18 @@ cdef class Mutex(Shared):
         try:
             return stand_firm(self, s, g, join_line(&self.line, g, 0), "to lock again")
         except BaseException:
-            self.forgone = g.id     # the unlock to come would be of what another one has
+            if self.forgone is None:
+                self.forgone = set()
+            self.forgone.add(g.id)  # the unlock to come would be of what another one has
             raise
+
+    cdef bint forgive(self, G g) except -1:
+        """Forget that somebody owes no unlock, if so it is; tell whether it was."""
+        cdef bint owed_none = g.id in self.forgone
+        self.forgone.discard(g.id)
+        if not self.forgone:
+            self.forgone = None
+        return owed_none
 
     cdef void left(self, int granted, Py_ssize_t share) noexcept:
         if granted:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
-from typing import Any, ParamSpec, Self, TypeVar, final
+from typing import ParamSpec, TypeVar, final
 
+from netpoll._runtime.g import Watcher
 from netpoll._runtime.goroutine import Goroutine
 from netpoll.sync.line import Shared
 
@@ -50,15 +51,5 @@ class WaitGroup(Shared):
         """
 
 @final
-class Task:
-    """A function that a WaitGroup counts.
-
-    It is done when it is freed, which is when its goroutine has ended and lets go of it
-    (worker.pyx, bury): so that counts too which never began.
-    """
-
-    def __new__(cls, waitgroup: WaitGroup, fn: Callable[..., object]) -> Self: ...
-    @property
-    def __qualname__(self) -> str: ...
-    def __del__(self) -> None: ...
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+class Task(Watcher):
+    """One goroutine that a WaitGroup counts: done when that is dead, also if it never began."""

@@ -12,17 +12,12 @@ Source: go1.27 sync/waitgroup.go.
 cimport cython
 from libc.stdint cimport int64_t
 
-from inspect import iscoroutinefunction
-
 from netpoll._runtime.clock cimport moment
-from netpoll._runtime.g cimport G
-from netpoll._runtime.goroutine import go as start
+from netpoll._runtime.g cimport G, Watcher, watch
+from netpoll._runtime.goroutine cimport begin, prepare
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, scheduler_or_none, spend
 from netpoll._runtime.waitq cimport WaitQ
 from netpoll.sync.line cimport Shared, join_line, length, let_all_in, stand
-
-cdef extern from "Python.h":
-    bint PyCoro_CheckExact(object o)
 
 
 @cython.final
@@ -84,7 +79,14 @@ cdef class WaitGroup(Shared):
         """
         if not callable(fn):
             raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
-        return start(Task(self, fn), *args, **kwargs)
+        cdef Scheduler s = get_scheduler()
+        cdef Task task = Task.__new__(Task)
+        cdef G g = prepare(fn, args, kwargs)
+        task.waitgroup = self
+        self.count_up(1)
+        watch(g, task)
+        begin(s, g, &s.runq)
+        return g
 
     cdef bint wait_in_line(self, int64_t until) except -1:
         cdef Scheduler s = get_scheduler()
@@ -102,33 +104,10 @@ cdef class WaitGroup(Shared):
 
 
 @cython.final
-cdef class Task:
-    """A function that a WaitGroup counts.
-
-    It is done when it is freed, which is when its goroutine has ended and lets go of it
-    (worker.pyx, bury): so that counts too which never began.
-    """
+cdef class Task(Watcher):
+    """One goroutine that a WaitGroup counts: done when that is dead, also if it never began."""
 
     cdef WaitGroup waitgroup
-    cdef object fn
 
-    def __cinit__(self, WaitGroup waitgroup not None, fn):
-        waitgroup.count_up(1)
-        self.waitgroup = waitgroup
-        self.fn = fn
-
-    def __del__(self):
-        if self.waitgroup is not None:
-            self.waitgroup.count_up(-1)
-
-    def __call__(self, *args, **kwargs):
-        result = self.fn(*args, **kwargs)
-        if PyCoro_CheckExact(result) and iscoroutinefunction(self.fn):
-            result.close()      # its body has not begun, and will not
-            raise TypeError("go() needs a plain function, not one made by `async def`")
-        return result
-
-    @property
-    def __qualname__(self):
-        # The function's own, from which the goroutine has its name.
-        return getattr(self.fn, "__qualname__", None) or type(self.fn).__name__
+    cdef void ended(self, G g) noexcept:
+        self.waitgroup.count_up(-1)
