@@ -373,7 +373,9 @@ def test_a_loop_of_ones_own_ends_with_its_block() -> None:
         assert loop.run(value(3)) == 3
         own = loop.run(thread_of())
         assert own != aio.run(thread_of())
-        waiting = parked(go(loop.run, cleaning_up(seen)))
+        begun = threading.Event()
+        waiting = go(loop.run, cleaning_up(seen, begun))
+        blocking(begun.wait, 10)  # one that is cancelled before its first step has nothing to clean
     with pytest.raises(RuntimeError, match="the event loop is closed"):
         waiting.join()
     assert seen == ["cancelled", "cleaned up"]
