@@ -3,11 +3,13 @@
 import gc
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from netpoll import current, gosched, run, sleep
+from netpoll import after, current, gosched, run, sleep
 from netpoll._runtime.alarm import Alarm
+from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.testing import virtual_clock
 from tests.conftest import Unhandled
 from tests.running import in_run, on_thread
@@ -98,3 +100,15 @@ def test_they_begin_in_the_order_of_their_times() -> None:
     with virtual_clock():
         run(main)
     assert seen == list(range(200))
+
+
+@pytest.mark.parametrize("kind", [lambda: Alarm(3600, gosched), lambda: after(3600)])
+def test_one_that_is_garbage_together_with_its_scheduler(kind: Callable[[], object]) -> None:
+    # In one cycle the collector may break the scheduler first, and it is freed last.
+    def make() -> None:
+        cycle: list[object] = [ensure_scheduler(), kind()]
+        cycle.append(cycle)
+
+    for _ in range(5):
+        on_thread(run, make)
+        gc.collect()

@@ -139,6 +139,14 @@ def test_a_thread_that_is_about_to_end_is_waited_for() -> None:
 
 
 @in_run
+def test_an_alarm_is_named() -> None:
+    named = r"alarm: gosched-\d+ \(started at .*test_leaks.py"
+    with pytest.raises(AssertionError, match=named), no_leaks():
+        alarm = Alarm(3600, gosched)
+    alarm.stop()
+
+
+@in_run
 def test_the_failure_of_the_block_is_the_one_that_is_heard() -> None:
     with pytest.raises(ZeroDivisionError), no_leaks():
         left = go(lowlevel.park)

@@ -17,6 +17,7 @@ slice and cannot starve the queue.
 
 Source: go1.27 runtime/proc.go (schedule, findRunnable, gopark, goready); tokio's budget of 128.
 """
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear, PyErr_SetInterrupt
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
@@ -164,6 +165,7 @@ cdef void ready_all(WaitQ *queue) noexcept:
 
 # ---- the scheduler ---------------------------------------------------------------------------
 
+@cython.no_gc_clear     # what is freed after it, in one cycle of garbage, still takes its timers out of the heap
 cdef class Scheduler:
     """Queues, timers, poller and goroutines of one OS thread."""
 
