@@ -41,7 +41,7 @@ class Pace:
     patience: float
 
 
-FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=300)
+FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=240)
 QUICK = Pace(rounds=2, warmup=0.03, seconds=0.1, share=0.1, readings=20, patience=5)
 
 
