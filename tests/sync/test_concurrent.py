@@ -84,6 +84,25 @@ def test_when_all_fail_their_failures_come_out() -> None:
 
 
 @in_run
+def test_who_is_cancelled_alone_has_failed() -> None:
+    def end() -> None:
+        current().cancel()
+        sleep(LONG)
+
+    def late() -> None:
+        sleep(0.001)
+        fail("late")
+
+    with pytest.raises(ExceptionGroup, match="all in the race have failed") as caught:
+        race(end, late, end)
+    kinds = [type(one) for one in caught.value.exceptions]
+    assert kinds == [Boom, GoroutineCancelled, GoroutineCancelled]
+    with pytest.raises(ExceptionGroup):
+        race(end)
+    assert race(end, lambda: 1) == 1
+
+
+@in_run
 def test_what_is_no_exception_ends_the_race() -> None:
     def leave() -> None:
         raise SystemExit(3)

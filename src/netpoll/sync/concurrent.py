@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from netpoll._runtime.goroutine import Goroutine
 from netpoll._runtime.lifecycle import check_plain
+from netpoll.errors import GoroutineCancelled
 from netpoll.sync.group import Group
 
 T = TypeVar("T")
@@ -17,8 +19,9 @@ def race(*fns: Callable[[], T]) -> T:
 
     Parks. The others are cancelled and waited for; what they return or raise is dropped then, so
     one that opens something closes it when it raises Cancelled. If each raises an Exception, these
-    come out as an ExceptionGroup, in the order of their time; another kind of exception ends the
-    race at once. ValueError without a function.
+    come out as an ExceptionGroup, in the order of their time, and after them a GoroutineCancelled
+    for each that somebody else has cancelled; another kind of exception ends the race at once.
+    ValueError without a function.
 
     Source: trio's documentation of nurseries, race; std::future select_ok of Rust's futures.
     """
@@ -39,14 +42,23 @@ def race(*fns: Callable[[], T]) -> T:
                 won.append(result)
                 group.cancel("another one has won the race")
 
-        for fn in fns:
-            group.go(attempt, fn)
+        runners = [group.go(attempt, fn) for fn in fns]
     if won:
         return won[0]
+    failures += filter(None, map(_cancellation_of, runners))
     try:
         raise ExceptionGroup("all in the race have failed", failures)
     finally:
         failures = []  # their tracebacks have frames, which have this list
+
+
+def _cancellation_of(goroutine: Goroutine[None]) -> GoroutineCancelled | None:
+    """Return what a join of one that has ended raises, if it has ended by its cancellation."""
+    try:
+        goroutine.join()
+    except GoroutineCancelled as cancelled:
+        return cancelled
+    return None
 
 
 def map_concurrent(
