@@ -9,12 +9,14 @@ from netpoll import (
     GoroutineCancelled,
     ScopeTimeout,
     cancel_scope,
+    go,
     gosched,
     shield,
     sleep,
     timeout,
 )
 from netpoll.sync.group import Group
+from netpoll.testing import each_seed
 from tests.running import begin, in_run, parked
 
 LONG = 3600.0
@@ -234,6 +236,73 @@ def test_a_place_granted_to_one_who_is_cancelled_at_that_moment_is_not_lost() ->
             steps[1 - first]()
             group.go(sleep, 0)
         assert group.count == 0
+
+
+@in_run
+def test_a_try_starts_a_member_only_if_there_is_a_place() -> None:
+    """Source: golang.org/x/sync errgroup TestTryGo."""
+    with Group(2) as group:
+        members = [group.try_go(sleep, LONG) for _ in range(3)]
+        first, second, third = members
+        assert first is not None
+        assert second is not None
+        assert third is None
+        assert group.count == 2
+        first.cancel()
+        with pytest.raises(GoroutineCancelled):
+            first.join()
+        again = group.try_go(int, "7")
+        assert again is not None
+        assert again.join() == 7
+        second.cancel()
+    with Group() as group:
+        assert all(group.try_go(sleep, 0) for _ in range(1000))
+    with pytest.raises(RuntimeError, match="has ended"):
+        group.try_go(sleep, 0)
+
+
+def test_a_try_takes_no_place_that_another_waits_for() -> None:
+    granted = 0
+
+    def main() -> None:
+        nonlocal granted
+        with Group(1) as group:
+            first = parked(group.go(sleep, LONG))
+            waiter = parked(go(group.go, sleep, 0))
+            first.cancel()
+            while not waiter.done:
+                granted += group.count == 0  # the place is the waiter's, who has not run yet
+                assert group.try_go(sleep, 0) is None or waiter.done
+                gosched()
+            while group.count:
+                gosched()
+            assert group.try_go(sleep, 0) is not None
+
+    each_seed(main, 100)
+    assert granted > 10
+
+
+@in_run
+def test_a_try_is_a_go_otherwise() -> None:
+    with pytest.raises(Boom), Group(1) as group:
+        assert group.try_go(fail) is not None
+        with pytest.raises(Cancelled):
+            sleep(LONG)
+        late = group.try_go(fail)
+        assert late is not None
+        assert late.cancelled
+        with pytest.raises(TypeError, match="callable"):
+            group.try_go(7)  # type: ignore[arg-type]
+
+
+@in_run
+def test_who_tries_again_and_again_lets_the_others_have_turns() -> None:
+    with Group(1) as group:
+        group.go(gosched)
+        tries = 0
+        while group.try_go(sleep, 0) is None:
+            tries += 1
+        assert 0 < tries <= 1000
 
 
 @pytest.mark.parametrize("limit", [0, -1])

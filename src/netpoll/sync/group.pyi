@@ -49,6 +49,17 @@ class Group(Shared):
         Source: golang.org/x/sync errgroup (*Group).Go.
         """
 
+    def try_go(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Goroutine[_T] | None:
+        """Start a member if there is a place for it now: return the goroutine, or else None.
+
+        There is none either while others wait for one. Does not park, but like all that tries, it
+        lets the others have their turn now and then. Otherwise as `go`.
+
+        Source: golang.org/x/sync errgroup (*Group).TryGo.
+        """
+
     def cancel(self, reason: str | None = None) -> None:
         """Cancel the block and all members, those started later included. Any thread.
 

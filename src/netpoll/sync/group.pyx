@@ -18,7 +18,7 @@ from libc.stdint cimport uint8_t
 
 from netpoll._runtime.g cimport G, G_DEAD, Watcher, failed, unwatch, watch
 from netpoll._runtime.goroutine cimport begin, prepare
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, spend
 from netpoll._runtime.scope cimport BY_CALL, CancelScope, renew_stop
 from netpoll._runtime.scope import cancel_scope, shield
 from netpoll._runtime.waitq cimport WaitQ
@@ -111,14 +111,38 @@ cdef class Group(Shared):
 
         Source: golang.org/x/sync errgroup (*Group).Go.
         """
-        if not callable(fn):
-            raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
         cdef Scheduler s = get_scheduler()
         cdef Member member = Member.__new__(Member)
-        cdef G g = prepare(fn, args, kwargs)
-        self.check_open()
+        cdef G g = self.prepared(fn, args, kwargs)
         if self.limit is not None:
             self.take_place(s)
+        return self.start(s, member, g)
+
+    def try_go(self, fn, /, *args, **kwargs):
+        """Start a member if there is a place for it now: return the goroutine, or else None.
+
+        There is none either while others wait for one. Does not park, but like all that tries, it
+        lets the others have their turn now and then. Otherwise as `go`.
+
+        Source: golang.org/x/sync errgroup (*Group).TryGo.
+        """
+        cdef Scheduler s = get_scheduler()
+        cdef Member member = Member.__new__(Member)
+        cdef G g
+        spend(s)
+        g = self.prepared(fn, args, kwargs)
+        if self.limit is not None and not self.take_free_place():
+            return None
+        return self.start(s, member, g)
+
+    cdef G prepared(self, fn, tuple args, dict kwargs):
+        if not callable(fn):
+            raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
+        self.check_open()
+        return prepare(fn, args, kwargs)
+
+    cdef G start(self, Scheduler s, Member member, G g):
+        """Begin a member that has its place."""
         member.group = self
         member.g = <void *>g
         self.put_in(member)
@@ -138,14 +162,11 @@ cdef class Group(Shared):
 
     cdef int take_place(self, Scheduler s) except -1:
         cdef G g
-        if self.free and self.line.first == NULL:
-            self.free -= 1
+        if self.take_free_place():
             return 0
         g = current_g(s)
         s.check_pending(g)
-        if self.free and self.line.first == NULL:
-            self.free -= 1
-        else:
+        if not self.take_free_place():
             stand(self, s, g, join_line(&self.line, g, FOR_A_PLACE), 0, "for a place in")
         try:
             if g.stop:      # by the failure that has freed the place, say: nothing would begin any more
@@ -155,6 +176,13 @@ cdef class Group(Shared):
             self.give_place()
             raise
         return 0
+
+    cdef bint take_free_place(self) noexcept:
+        """Take a place, unless there is none or somebody waits for one; tell whether that was so."""
+        if not self.free or self.line.first != NULL:
+            return False
+        self.free -= 1
+        return True
 
     cdef void give_place(self) noexcept:
         if self.line.first != NULL:
