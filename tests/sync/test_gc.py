@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -10,16 +10,6 @@ from netpoll import GoroutineCancelled, go, gosched
 from netpoll.sync import Barrier, Cond, Event, Mutex, Once, Pool, RWMutex, Semaphore, WaitGroup
 from tests.running import in_run, parked
 from tests.sync.kinds import Wait, each_kind
-
-
-@pytest.fixture
-def at_every_allocation() -> Iterator[None]:
-    before = gc.get_threshold()
-    gc.set_threshold(1, 1, 1)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 class Locker:

@@ -138,8 +138,9 @@ cdef class Group(Shared):
     cdef G prepared(self, fn, tuple args, dict kwargs):
         if not callable(fn):
             raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
-        self.check_open()
-        return prepare(fn, args, kwargs)
+        cdef G g = prepare(fn, args, kwargs)
+        self.check_open()   # the last of it: a finalizer that runs in an allocation may let the group end
+        return g
 
     cdef G start(self, Scheduler s, Member member, G g):
         """Begin a member that has its place."""
