@@ -246,6 +246,16 @@ def test_what_is_no_group_interface_or_source_is_told(
             with pytest.raises(AddrError, match=reason) as caught:
                 change(group, interface, source)
             assert type(caught.value) is AddrError
+            assert str(caught.value).startswith("set udp: ")
+
+
+@in_run
+def test_what_is_no_interface_to_send_through_is_told() -> None:
+    with (
+        udp_socket.listen("udp", UDPAddr("127.0.0.1", 0)) as conn,
+        pytest.raises(AddrError, match=r"^set udp: address nowhere: no such interface$"),
+    ):
+        conn.set_multicast_interface("nowhere")
 
 
 @in_run
@@ -260,11 +270,13 @@ def test_an_interface_has_a_number_above_zero() -> None:
 
 @in_run
 def test_who_listens_to_what_is_no_group_is_told() -> None:
-    with pytest.raises(AddrError, match="not a multicast address"):
+    with pytest.raises(AddrError, match=r"^listen udp: address 127\.0\.0\.1: not a multicast"):
         net.listen_multicast("udp", None, "127.0.0.1:0")
-    with pytest.raises(AddrError, match="no such interface"):
-        net.listen_multicast("udp", "no-such-interface", f"{GROUP}:0")
-    with pytest.raises(UnknownNetworkError):
+    with pytest.raises(AddrError, match=r"^listen udp: address nowhere: no such interface$"):
+        net.listen_multicast("udp", "nowhere", f"{GROUP}:0")
+    with pytest.raises(AddrError, match=r"^listen udp: address group: missing port in address$"):
+        net.listen_multicast("udp", None, "group")
+    with pytest.raises(UnknownNetworkError, match=r"^listen tcp: unknown network tcp"):
         net.listen_multicast("tcp", None, f"{GROUP}:0")
     with pytest.raises(OpError) as caught:
         net.listen_multicast("udp", 1 << 30, f"{GROUP}:0")

@@ -16,7 +16,7 @@ from netpoll._poll.socket_fd import SocketFD
 from netpoll.errors import AddrError
 from netpoll.net import ip, networks, sockaddr, udp_socket, zone
 from netpoll.net.addr import Addr, InternetAddr, UDPAddr
-from netpoll.net.operror import wrap_error
+from netpoll.net.operror import name_operation, wrapping
 from netpoll.net.resolve import resolve
 from netpoll.net.udp import UDPConn
 
@@ -63,17 +63,17 @@ def listen_multicast(
     DNSError.
     Source: go1.27 net/udpsock.go ListenMulticastUDP, which binds to any address
     """
-    networks.find(network, "udp")
-    found = resolve("listen", resolver, network, address)[0]
-    index = number_of(interface) or number_of(found.zone or None)
-    group = UDPAddr(found.ip, found.port, _scope(found, index))
-    check_group(group)
     try:
-        return _listen(network, group, index)
-    except AddrError:
+        networks.find(network, "udp")
+        found = resolve("listen", resolver, network, address)[0]
+        index = number_of(interface) or number_of(found.zone or None)
+        group = UDPAddr(found.ip, found.port, _scope(found, index))
+        check_group(group)
+    except AddrError as error:
+        name_operation(error, "listen", network)
         raise
-    except OSError as error:
-        raise wrap_error("listen", network, None, group, error) from error
+    with wrapping("listen", network, None, group):
+        return _listen(network, group, index)
 
 
 def _listen(network: str, group: UDPAddr, index: int) -> UDPConn:

@@ -33,10 +33,14 @@ def name_operation(error: AddrError, op: str, network: str) -> None:
 def wrapping(
     op: str, network: str, source: Addr | str | None, addr: Addr | str | None
 ) -> Iterator[None]:
-    """Give the context to each OSError that leaves the block; for calls that nobody counts."""
+    """Give the context to each OSError that leaves the block; for calls that nobody counts.
+
+    An AddrError stays one, for it names the address already, and says for which operation.
+    """
     try:
         yield
-    except AddrError:  # names the address already
+    except AddrError as exc:
+        name_operation(exc, op, network)
         raise
     except OSError as exc:
         raise wrap_error(op, network, source, addr, exc) from exc

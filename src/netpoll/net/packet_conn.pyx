@@ -20,9 +20,10 @@ from netpoll._poll.control cimport Arrival
 from netpoll._poll.message cimport receive_arrival, send_message
 from netpoll._poll.packet_fd cimport PacketFD, receive, receive_into, write
 from netpoll._runtime.raised cimport np_take_exception
+from netpoll.errors import AddrError
 from netpoll.net.addr import Addr, decode, encode
 from netpoll.net.message import Message
-from netpoll.net.operror import wrap_error
+from netpoll.net.operror import name_operation, wrap_error
 
 cdef enum:
     MOST_KEPT = 1024          # addresses in each table
@@ -250,7 +251,11 @@ cdef class PacketConn(Endpoint):
         cdef bytes raw
         if known is not None:
             return <bytes>known[1]
-        raw = self._encode(addr)
+        try:
+            raw = self._encode(addr)
+        except AddrError as error:
+            name_operation(error, "write", self._network)
+            raise
         if not getattr(addr, "zone", "") and "%" not in str(addr):
             if len(self.targets) >= MOST_KEPT:
                 self.targets = {}

@@ -107,19 +107,18 @@ class UDPConn(PacketConn):
     ) -> None:
         from netpoll.net import multicast  # noqa: PLC0415 - few need it
 
-        addr = multicast.as_group(group)
-        number = multicast.number_of(interface) or multicast.number_of(addr.zone or None)
-        option = multicast.membership(self._fd.family, addr, number, source, join=join)
         with self._setting():
+            addr = multicast.as_group(group)
+            number = multicast.number_of(interface) or multicast.number_of(addr.zone or None)
+            option = multicast.membership(self._fd.family, addr, number, source, join=join)
             self._fd.setsockopt(*option)
 
     def set_multicast_interface(self, interface: "AnyInterface") -> None:
         """Send to groups through this interface; None: where the routes lead."""
         from netpoll.net import multicast  # noqa: PLC0415 - likewise
 
-        number = multicast.number_of(interface)
         with self._setting():
-            multicast.set_interface(self._fd, number)
+            multicast.set_interface(self._fd, multicast.number_of(interface))
 
     def set_multicast_ttl(self, hops: int) -> None:
         """Let what is sent to groups pass so many networks, 0 to 255; 1, this one, by default."""
