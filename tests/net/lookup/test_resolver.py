@@ -527,6 +527,19 @@ def test_lookups_that_differ_are_several() -> None:
 
 
 @in_run
+def test_resolvers_that_dial_differently_each_hear_their_own_answer() -> None:
+    # Source: go1.27 net/lookup_test.go TestConcurrentPreferGoResolversDial
+    asking = []
+    for number in range(20):
+        text = f"192.0.2.{number}"
+        servers = Scripted(known(("a.example.", "A", address("a.example.", text))))
+        own = Resolver(must_not_be_asked, prefer_dns=True, dial=servers.dial)
+        asking.append((go(own.lookup_host, "a.example"), [text]))
+    for lookup, found in asking:
+        assert lookup.join(5) == found
+
+
+@in_run
 def test_resolvers_that_are_equal_share_a_lookup() -> None:
     calls = []
 
