@@ -242,17 +242,24 @@ def test_who_is_cancelled_after_the_dial_hands_on_a_connection_that_works() -> N
 
 # ---- set up
 
+SET_UPS = 10_000
+DIALLERS = 50
+
 
 @pytest.mark.parametrize("cancelling", [False, True])
 @in_run
 def test_a_connection_that_is_returned_is_connected(cancelling: bool) -> None:
     # Source: go1.27 net/tcpsock_unix_test.go TestTCPSpuriousConnSetupCompletion(WithCancel)
+    tried = 0
+
     def take_a_byte(conn: net.TCPConn) -> None:
         with conn, suppress(OSError):
             conn.read(1)
 
     def dial() -> None:
-        for _ in range(50):
+        nonlocal tried
+        while tried < SET_UPS:
+            tried += 1
             try:
                 conn = net.dial("tcp", address, timeout=0.05)
             except TimeoutError:
@@ -263,14 +270,23 @@ def test_a_connection_that_is_returned_is_connected(cancelling: bool) -> None:
                 except OpError as error:
                     assert error.errno in {errno.EPIPE, errno.ECONNRESET}, error
 
+    def dial_and_be_cancelled() -> None:
+        with suppress(GoroutineCancelled):
+            dialler = go(dial)
+            turns(random.randrange(200))
+            dialler.cancel()
+            dialler.join()
+
+    def dial_again_and_again() -> None:
+        while tried < SET_UPS:
+            dial_and_be_cancelled()
+
     with serving(take_a_byte) as listener:
         address = str(listener.local_addr)
-        diallers = [go(dial) for _ in range(30)]
-        if cancelling:
-            for number, dialler in enumerate(diallers):
-                if number % 2:
-                    sleep(random.uniform(0, 0.001))
-                    dialler.cancel()
+        diallers = [
+            go(dial_again_and_again if cancelling and number % 2 else dial)
+            for number in range(DIALLERS)
+        ]
         for dialler in diallers:
-            with suppress(GoroutineCancelled):
-                dialler.join()
+            dialler.join()
+    assert tried >= SET_UPS
