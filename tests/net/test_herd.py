@@ -10,21 +10,31 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+import pytest
+
+import netpoll
+from netpoll import Group, net, run
 from tests.program import PATIENCE, Program, receive_all, serving
+from tests.running import Outcome, in_run
 
 PROCESSES = 4
 CONNECTIONS = 400
+MANY = 1200
+BUSY = 0.002
+"""Seconds for which a connection keeps a worker from accepting, where there is a load."""
 
 WORKER = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 from netpoll import net, run
 from netpoll._runtime.intercept import intercept
 
 asked = accepted = 0
+busy = float(sys.argv[2])
 
 def note(*_):
     global asked
@@ -43,6 +53,7 @@ def main(where):
         for conn in listener:
             accepted += 1
             with conn:
+                time.sleep(busy)  # as much as to compute, to who might accept meanwhile
                 conn.write(b"%d" % os.getpid())
     print(json.dumps([accepted, asked]))
 
@@ -77,14 +88,14 @@ class Herd:
 
 
 @contextmanager
-def sharing_a_listener() -> Iterator[Herd]:
+def sharing_a_listener(busy: float = 0) -> Iterator[Herd]:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         herd = Herd(listener.getsockname())
         for _ in range(PROCESSES):
             worker = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", WORKER, str(listener.fileno())],
+                    [sys.executable, "-c", WORKER, str(listener.fileno()), str(busy)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -99,15 +110,32 @@ def sharing_a_listener() -> Iterator[Herd]:
 
 
 @contextmanager
-def sharing_a_port() -> Iterator[Herd]:
+def sharing_a_port(busy: float = 0) -> Iterator[Herd]:
     with ExitStack() as stack:
-        first = stack.enter_context(serving("-c", WORKER, "127.0.0.1:0"))
+        first = stack.enter_context(serving("-c", WORKER, "127.0.0.1:0", str(busy)))
         herd = Herd(("127.0.0.1", first.port))
         herd.workers.append(first.process)
+        address = f"127.0.0.1:{first.port}"
         for _ in range(PROCESSES - 1):
-            more = stack.enter_context(serving("-c", WORKER, f"127.0.0.1:{first.port}"))
+            more = stack.enter_context(serving("-c", WORKER, address, str(busy)))
             herd.workers.append(more.process)
         yield herd
+
+
+def load(address: str) -> Counter[bytes]:
+    """Return who served how many of connections that keep the workers busy half of the time."""
+    served: Counter[bytes] = Counter()
+
+    def dial() -> None:
+        with net.dial("tcp", address, timeout=PATIENCE) as conn:
+            served[conn.read()] += 1
+
+    begin = time.monotonic()
+    with Group() as group:
+        for number in range(MANY):
+            netpoll.sleep(begin + number * 2 * BUSY / PROCESSES - time.monotonic())
+            group.go(dial)
+    return served
 
 
 def test_who_share_a_listener_serve_each_peer_once_and_are_woken_once_for_each() -> None:
@@ -132,3 +160,45 @@ def test_who_share_a_port_are_woken_for_their_own_peers_alone_and_get_like_share
         assert asked <= 2 * accepted + 1  # and once more before each wait
     # 100 each, but for chance: the kernel goes by the peers' addresses. A ratio of 2 is 4 sigma.
     assert max(served.values()) < 2 * min(served.values())
+
+
+@pytest.mark.parametrize(
+    ("sharing", "ratio"),
+    [
+        # Those who have nothing to do race for each: the first in the kernel's line is the fastest.
+        (sharing_a_listener, 4),
+        # By chance alone, of which 1.5 is 4 sigma.
+        (sharing_a_port, 1.5),
+    ],
+)
+def test_at_half_load_processes_share_the_connections(
+    sharing: Callable[[float], AbstractContextManager[Herd]], ratio: float
+) -> None:
+    with sharing(BUSY) as herd:
+        host, port = herd.address
+        served = run(load, f"{host}:{port}")
+        counts = herd.end()
+    assert sorted(served.values()) == sorted(accepted for accepted, _ in counts)
+    assert sum(served.values()) == MANY
+    assert max(served.values()) < ratio * min(served.values())
+
+
+@in_run
+def test_at_half_load_threads_share_the_connections() -> None:
+    # One line for all: who has waited longest has the next.
+    def serve(name: bytes) -> None:
+        for conn in listener:
+            with conn:
+                time.sleep(BUSY)
+                conn.write(name)
+
+    with net.listen("tcp", "127.0.0.1:0") as listener:
+        threads = [Outcome(run, serve, b"%d" % number) for number in range(PROCESSES)]
+        for thread in threads:
+            thread.start()
+        served = load(str(listener.local_addr))
+    for thread in threads:
+        thread.result()
+    assert sum(served.values()) == MANY
+    assert len(served) == PROCESSES
+    assert max(served.values()) < 1.5 * min(served.values())
