@@ -168,8 +168,11 @@ class DNSError(OSError):
     is_timeout: no answer came in time.
     is_temporary: another try may succeed, as after each timeout.
     records: what of an answer is valid, if it was refused for the rest.
+    op: what it was looked up for, such as "dial tcp"; "" if for its own sake.
     Source: go1.27 net/net.go DNSError
     """
+
+    op = ""
 
     def __init__(
         self,
@@ -198,7 +201,8 @@ class DNSError(OSError):
 
     def __str__(self) -> str:
         asked = f" on {self.server}" if self.server else ""
-        return f"lookup {self.name}{asked}: {self.reason}"
+        text = f"lookup {self.name}{asked}: {self.reason}"
+        return f"{self.op}: {text}" if self.op else text
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

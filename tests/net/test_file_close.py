@@ -7,6 +7,7 @@ until something comes, and gets it. The system calls of other threads cannot be 
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -110,3 +111,26 @@ def test_to_have_asked_for_the_number_changes_nothing(pipe: tuple[int, int]) -> 
         reader.join(PATIENCE)
     closer.join(PATIENCE)
     assert not is_open(reads)
+
+
+@in_run
+def test_the_number_may_be_asked_for_by_many_while_it_is_closed() -> None:
+    # Source: go1.27 os/pipe_test.go TestFdRace (go#24481)
+    for _ in range(20):
+        reads, writes = os.pipe()
+        os.close(writes)
+        file = open_fd(reads)
+
+        def ask(file: netpoll.File = file) -> set[int]:
+            seen = set()
+            with suppress(netpoll.ClosedError):
+                while True:
+                    seen.add(file.fileno())
+            return seen
+
+        threads = [Outcome(ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        file.close()
+        for thread in threads:
+            assert thread.result() <= {reads}

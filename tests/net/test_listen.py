@@ -281,8 +281,7 @@ def test_an_address_that_is_none_is_refused_by_name(
     for refuse in (net.listen, net.dial):
         with pytest.raises(kind) as caught:
             refuse(network, address)
-        of = f"{refuse.__name__} {network}: " if issubclass(kind, AddrError) else ""
-        assert str(caught.value) == of + text
+        assert str(caught.value) == f"{refuse.__name__} {network}: {text}"
         assert isinstance(caught.value, OSError)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from netpoll.errors import AddrError, ClosedError, DeadlineExceeded, OpError
+from netpoll.errors import AddrError, ClosedError, DeadlineExceeded, DNSError, OpError
 from netpoll.net.addr import Addr
 
 _KEPT = (ClosedError, DeadlineExceeded)
@@ -24,8 +24,8 @@ def wrap_error(
     return error
 
 
-def name_operation(error: AddrError, op: str, network: str) -> None:
-    """Let an error of an address say for which operation it was given, if nothing has said so."""
+def name_operation(error: AddrError | DNSError, op: str, network: str) -> None:
+    """Let an error of an address or a name say for which operation it was given, if it does not."""
     error.op = error.op or f"{op} {network}"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 from netpoll.errors import AddrError, DeadlineExceeded, DNSError
 from netpoll.net.addr import Addr, InternetAddr
 from netpoll.net.lookup.hostport import addresses
-from netpoll.net.operror import wrap_error
+from netpoll.net.operror import name_operation, wrap_error
 
 if TYPE_CHECKING:
     from netpoll.net.networks import Network
@@ -23,12 +23,13 @@ def resolve(
     """Look an address up as part of an operation, which an OSError then names.
 
     resolver: None for the default one. AddrError and DNSError stay what they are: they name the
-    address already.
+    address already, and get the operation.
     """
     text = str(address) if isinstance(address, Addr) else address
     try:
         return _lookup(resolver, network, text, deadline)
-    except (AddrError, DNSError):
+    except (AddrError, DNSError) as error:
+        name_operation(error, op, network)
         raise
     except DeadlineExceeded as error:  # which shows the name
         raise wrap_error(op, network, None, None, error) from error

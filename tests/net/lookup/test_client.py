@@ -180,9 +180,13 @@ def test_private_names_are_not_asked_for(name: str) -> None:
     assert servers.dialled == 0
 
 
-@pytest.mark.parametrize("name", ["a b", "a\0b", "1.2.3", "-", "a" * 64, "a..b", ""])
+NO_NAMES = ["a b", "a\0b", "1.2.3", "-", "a" * 64, "a..b", "!!!.###.bogus..domain.", ""]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
 @in_run
 def test_what_is_no_name_is_not_asked_for(name: str) -> None:
+    # Source: go1.27 net/lookup_test.go TestLookupNonLDH, TestLookupNullByte
     client, servers = scripted(both)
     for ask in (client.addresses, client.texts, client.canonical_name, client.mail_servers):
         error = failure(ask, name)
