@@ -5,3 +5,6 @@ cdef class PipeFD(StreamFD):
     cdef readonly bint is_pipe
 
     cdef void look(self) noexcept
+    cdef bint would_block(self) noexcept
+
+cdef bint blocks(int fileno) noexcept

@@ -6,6 +6,11 @@ Contract, besides StreamFD's
     under the same number, and the mode set on that alone. Not so the master of a pseudo-terminal or
     another device: opened anew it would be another one. Those, and what cannot be opened, get the mode
     where they are.
+  * Who shares the open file all the same, a child that has the number above all, may make it blocking.
+    So the mode is asked for before each call: where it is that, the poll that tells whether there is
+    something comes first, and no more is written than a pipe that has room at all takes at once. A call
+    that blocks would hold up all goroutines and, since it has the GIL, all threads. (What is no pipe has
+    no such measure of room: to write to that may block.)
   * What remains of standard input, output and error is not touched: NOT_POLLABLE, as for what the poller
     refuses (regular files, directories, /dev/null), and the caller uses threads.
 
@@ -34,6 +39,7 @@ from netpoll._runtime.syscalls cimport (
     POLLERR,
     POLLHUP,
     POLLIN,
+    POLLOUT,
     epoll_event,
     iovec,
     kernel,
@@ -55,6 +61,9 @@ cdef extern from "unistd.h" nogil:
 
 cdef extern from "fcntl.h" nogil:
     enum: O_DIRECT, O_APPEND
+
+cdef extern from "limits.h" nogil:
+    enum: PIPE_BUF
 
 cdef enum:
     MAX_RW = 1 << 30
@@ -88,6 +97,8 @@ cdef class PipeFD(StreamFD):
     cdef Py_ssize_t recv_once(self, char *buffer, Py_ssize_t size) except -2:
         cdef Py_ssize_t got
         self.look()
+        if self.would_block():
+            return WOULD_BLOCK
         while True:
             got = kernel.read(self.sysfd, buffer, min(size, <Py_ssize_t>MAX_RW))
             if got >= 0:
@@ -101,6 +112,8 @@ cdef class PipeFD(StreamFD):
     cdef Py_ssize_t recv_vector_once(self, iovec *vector, Py_ssize_t count, Py_ssize_t size) except -2:
         cdef Py_ssize_t got
         self.look()
+        if self.would_block():
+            return WOULD_BLOCK
         while True:
             got = kernel.readv(self.sysfd, vector, <int>count)
             if got >= 0:
@@ -116,10 +129,26 @@ cdef class PipeFD(StreamFD):
         if self.pd != NULL and self.pd.rg == PD_READY:
             self.pd.rg = PD_NIL
 
+    cdef bint would_block(self) noexcept:
+        """Whether to read would block the thread."""
+        return blocks(self.sysfd) and not self.has_data()
+
     cdef ssize_t send_once(self, iovec *vector, Py_ssize_t count) noexcept:
+        global errno
+        if blocks(self.sysfd):
+            if kernel.poll_now(self.sysfd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP) == 0:
+                errno = EAGAIN
+                return -1
+            if self.is_pipe:
+                return kernel.quiet_write(self.sysfd, vector.iov_base, min(vector.iov_len, <size_t>PIPE_BUF))
         if count == 1:
             return kernel.quiet_write(self.sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_WRITE))
         return kernel.writev(self.sysfd, vector, <int>min(count, <Py_ssize_t>MAX_VECTOR))
+
+
+cdef bint blocks(int fileno) noexcept:
+    """Whether calls on a descriptor block, since somebody who shares the open file wants that."""
+    return kernel.fcntl(fileno, F_GETFL, 0) & O_NONBLOCK == 0
 
 
 cdef bint is_pollable(Scheduler s, int fileno) except -1:

@@ -7,6 +7,9 @@
     EINVAL ENOSYS           NOT_HANDLED: copy it      raised
     EOPNOTSUPP ESPIPE
 
+NOT_HANDLED is, too, a descriptor that somebody who shares it has made blocking: no flag of the call keeps
+that from holding up the thread, as MSG_DONTWAIT does when the file is read and sent.
+
 A file that is not in the page cache is read from its disk inside the call, and the thread waits for it,
 as in Go. What is to come is announced to the kernel first (posix_fadvise(2)), and other threads run.
 
@@ -16,6 +19,7 @@ from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE, errno
 from libc.stdint cimport INT64_MAX, int64_t
 
 from netpoll._poll.fd cimport FD, check, fail_errno, lock, unlock
+from netpoll._poll.pipe_fd cimport blocks
 from netpoll._runtime.netpoll cimport MODE_WRITE
 from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport POSIX_FADV_WILLNEED, kernel
@@ -63,6 +67,8 @@ cdef bint send_locked(
     FD fd, int source, int64_t offset, int64_t count, int64_t until, int64_t *done
 ) except -1:
     cdef ssize_t sent
+    if blocks(fd.sysfd):
+        return False
     while done[0] < count:
         with nogil:
             sent = kernel.sendfile(fd.sysfd, source, &offset, min(count - done[0], <int64_t>MOST))

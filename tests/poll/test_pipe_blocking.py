@@ -1,0 +1,128 @@
+"""Somebody who shares a pipe makes it blocking: who uses it parks all the same.
+
+Each case is a program of its own: a call that blocks would hold up all threads of this one.
+"""
+
+import textwrap
+
+import pytest
+
+from tests.running import says
+
+PROGRAM = """
+import os, tempfile, time
+from threading import Timer
+
+import netpoll
+from netpoll import go, net, open_fd
+from netpoll._poll.sendfile import NOT_HANDLED, sendfile
+
+DATA = bytes(range(256)) * 1200
+turns = 0
+
+def count():
+    global turns
+    while True:
+        netpoll.sleep(0.001)
+        turns += 1
+
+def share(*files):
+    for file in files:
+        os.set_blocking(file.fileno(), True)    # as a shell does that has it for its standard input
+
+def read_slowly(file, size):
+    data = b""
+    while len(data) < size:
+        netpoll.sleep(0.0005)
+        data += file.read(8192)
+    return data
+
+def main():
+    ticks = go(count)
+    with tempfile.TemporaryFile() as disk:
+        disk.write(DATA)
+        disk.flush()
+        reads, writes = map(open_fd, os.pipe())
+        with reads, writes:
+            case(reads, writes, disk)
+    ticks.cancel()
+    print("well")
+
+"""
+
+CASES = {
+    "reading": """
+        share(reads)
+        buffer = bytearray(2)
+        for read in (
+            lambda: reads.read(2),
+            lambda: reads.readinto(buffer),
+            lambda: reads.readv([buffer, bytearray(1)]),
+        ):
+            before = turns
+            later = Timer(0.02, lambda: os.write(writes.fileno(), b"it"))
+            later.start()
+            assert read() in (b"it", 2)
+            assert turns > before
+            later.join()
+        writes.close()
+        assert reads.read() == b""
+    """,
+    "reading_within_a_limit": """
+        share(reads)
+        reads.settimeout(0.01)
+        for _ in range(2):
+            try:
+                reads.read()
+            except netpoll.DeadlineExceeded:
+                pass
+            else:
+                raise AssertionError
+        writes.write(b"x")
+        assert reads.read() == b"x"
+    """,
+    "writing": """
+        share(writes)
+        for write in (lambda: writes.write(DATA), lambda: writes.writev([DATA[:5], DATA[5:]])):
+            before = turns
+            reader = go(read_slowly, reads, len(DATA))
+            assert write() == len(DATA)
+            assert reader.join() == DATA
+            assert turns - before > 10
+    """,
+    "writing_to_nobody": """
+        share(writes)
+        reads.close()
+        try:
+            writes.write(DATA)
+        except BrokenPipeError:
+            pass
+        else:
+            raise AssertionError
+    """,
+    "copying": """
+        share(writes)
+        reader = go(read_slowly, reads, len(DATA))
+        disk.seek(0)
+        assert net.copy(writes, disk) == len(DATA)
+        assert reader.join() == DATA
+        assert turns > 10
+    """,
+    "sending_a_file_to_a_socket": """
+        near, far = socket.socketpair()
+        with net.from_fd(near.detach()) as conn, net.from_fd(far.detach()) as peer:
+            share(conn)
+            assert sendfile(conn._fd, disk.fileno(), 0) == NOT_HANDLED
+            reader = go(read_slowly, peer, len(DATA))
+            assert conn.sendfile(disk) == len(DATA)
+            assert reader.join() == DATA
+        assert turns > 10
+    """,
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_holds_up_nobody_else(case: str) -> None:
+    body = textwrap.indent(textwrap.dedent(CASES[case]), "    ")
+    source = f"import socket\n{PROGRAM}def case(reads, writes, disk):\n{body}\nnetpoll.run(main)\n"
+    assert says(source) == "well\n"
