@@ -48,6 +48,7 @@ cdef class FD:
 cdef FD own(type cls, int sysfd)
 cdef FD take(type cls, int sysfd)
 cdef int fail_errno() except -1
+cdef bint blocks(int sysfd) noexcept
 
 # What each read and write passes, in line: the lock that is free, nothing that forbids, nobody behind.
 

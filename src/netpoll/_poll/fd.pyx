@@ -79,7 +79,7 @@ from netpoll._runtime.scheduler cimport (
     ready_list,
     scheduler_or_none,
 )
-from netpoll._runtime.syscalls cimport kernel
+from netpoll._runtime.syscalls cimport F_GETFL, O_NONBLOCK, kernel
 from netpoll._runtime.wait cimport fail_poll, wait_poll, wait_queue
 from netpoll._runtime.waitq cimport Waiter, dequeue, enqueue, leave
 from netpoll.errors import ClosedError, DeadlineExceeded
@@ -98,6 +98,11 @@ cdef enum Grant:
 
 cdef int fail_errno() except -1:
     PyErr_SetFromErrno(OSError)
+
+
+cdef bint blocks(int sysfd) noexcept:
+    """Whether calls without a flag would block, since somebody who shares the open file wants that."""
+    return kernel.fcntl(sysfd, F_GETFL, 0) & O_NONBLOCK == 0
 
 
 cdef void strand_in_line(void *inside, int mode) noexcept:

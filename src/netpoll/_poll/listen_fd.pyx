@@ -25,13 +25,13 @@ from libc.errno cimport (
 )
 from libc.stdint cimport int64_t
 
-from netpoll._poll.fd cimport check, fail_errno, lock, own, unlock
+from netpoll._poll.fd cimport blocks, check, fail_errno, lock, own, unlock
 from netpoll._poll.socket_fd cimport ADDRESS_SIZE
 from netpoll._poll.stream_fd cimport StreamFD
 from netpoll._runtime.clock cimport after, nanotime
 from netpoll._runtime.netpoll cimport MODE_READ
 from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, spend
-from netpoll._runtime.syscalls cimport SOCK_CLOEXEC, SOCK_NONBLOCK, kernel, sockaddr, socklen_t
+from netpoll._runtime.syscalls cimport POLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK, kernel, sockaddr, socklen_t
 from netpoll.errors import DeadlineExceeded
 
 cdef extern from "errno.h":
@@ -107,7 +107,13 @@ cdef class ListenFD(SocketFD):
         cdef char[ADDRESS_SIZE] address
         cdef socklen_t size
         cdef int sysfd
+        global errno
         while True:
+            # accept4 has no flag for it, and a call that blocks holds up all threads, since it has the GIL. It
+            # still does if another process that shares the listener takes the peer away in between.
+            if blocks(self.sysfd) and not kernel.poll_now(self.sysfd, POLLIN):
+                errno = EAGAIN
+                return -1
             size = ADDRESS_SIZE
             sysfd = kernel.accept4(self.sysfd, <sockaddr *>address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)
             if sysfd >= 0:

@@ -6,5 +6,3 @@ cdef class PipeFD(StreamFD):
 
     cdef void look(self) noexcept
     cdef bint would_block(self) noexcept
-
-cdef bint blocks(int fileno) noexcept

@@ -21,7 +21,7 @@ from libc.errno cimport EAGAIN, EBADF, EINTR, EPERM, errno
 
 import os
 
-from netpoll._poll.fd cimport fail_errno, own
+from netpoll._poll.fd cimport blocks, fail_errno, own
 from netpoll._poll.stream_fd cimport MAX_VECTOR, WOULD_BLOCK
 from netpoll._runtime.netpoll cimport PD_NIL, PD_READY
 from netpoll._runtime.scheduler cimport Scheduler, get_scheduler
@@ -144,11 +144,6 @@ cdef class PipeFD(StreamFD):
         if count == 1:
             return kernel.quiet_write(self.sysfd, vector.iov_base, min(vector.iov_len, <size_t>MAX_WRITE))
         return kernel.writev(self.sysfd, vector, <int>min(count, <Py_ssize_t>MAX_VECTOR))
-
-
-cdef bint blocks(int fileno) noexcept:
-    """Whether calls on a descriptor block, since somebody who shares the open file wants that."""
-    return kernel.fcntl(fileno, F_GETFL, 0) & O_NONBLOCK == 0
 
 
 cdef bint is_pollable(Scheduler s, int fileno) except -1:

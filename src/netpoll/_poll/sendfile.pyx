@@ -18,8 +18,7 @@ Source: go1.27 internal/poll/sendfile.go; sendfile(2).
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, ESPIPE, errno
 from libc.stdint cimport INT64_MAX, int64_t
 
-from netpoll._poll.fd cimport FD, check, fail_errno, lock, unlock
-from netpoll._poll.pipe_fd cimport blocks
+from netpoll._poll.fd cimport FD, blocks, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_WRITE
 from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport POSIX_FADV_WILLNEED, kernel

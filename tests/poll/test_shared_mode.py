@@ -1,4 +1,4 @@
-"""Somebody who shares a pipe makes it blocking: who uses it parks all the same.
+"""Somebody who shares a pipe or a listener makes it blocking: who uses it parks all the same.
 
 Each case is a program of its own: a call that blocks would hold up all threads of this one.
 """
@@ -117,6 +117,26 @@ CASES = {
             assert conn.sendfile(disk) == len(DATA)
             assert reader.join() == DATA
         assert turns > 10
+    """,
+    "accepting": """
+        with net.listen("tcp", "127.0.0.1:0") as listener:
+            share(listener)
+            listener.set_deadline(time.monotonic() + 0.01)
+            try:
+                listener.accept()
+            except netpoll.DeadlineExceeded:
+                listener.set_deadline(None)
+            else:
+                raise AssertionError
+            for _ in range(3):
+                before = turns
+                accepting = go(listener.accept)
+                netpoll.sleep(0.01)
+                with net.dial("tcp", str(listener.local_addr)) as near, accepting.join() as far:
+                    near.write(b"x")
+                    assert far.read() == b"x"
+                assert turns > before
+            assert os.get_blocking(listener.fileno())
     """,
 }
 
