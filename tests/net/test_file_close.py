@@ -64,7 +64,7 @@ def is_open(number: int) -> bool:
 
 @in_run
 def test_close_does_not_wait_for_a_thread_that_reads(pipe: tuple[int, int]) -> None:
-    # Source: go1.27 os/pipe_test.go TestCloseWithBlockingReadByNewFile: the same steps in Go end so.
+    # Source: go1.27 os/pipe_test.go TestCloseWithBlockingReadByNewFile; in Go it ends so, too.
     reads, writes = pipe
     file = DiskFile(DiskFD.adopt(reads))  # as standard input is, if it cannot be opened anew
     reader = parked(go(file.read))

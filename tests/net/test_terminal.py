@@ -32,7 +32,7 @@ def terminal() -> Iterator[tuple[int, netpoll.File]]:
 
 @in_run
 def test_what_is_typed_is_copied_to_a_socket_as_it_comes() -> None:
-    # Source: go1.27 net/sendfile_unix_test.go TestCopyFromTTY (go#70763): splice(2) knows no terminal.
+    # Source: go1.27 net/sendfile_unix_test.go TestCopyFromTTY; splice(2) takes no terminal.
     with terminal() as (master, file), connected() as (near, far):
         copying = parked(go(net.copy, near, file))
         for typed in (b"one", b"two"):
@@ -42,7 +42,7 @@ def test_what_is_typed_is_copied_to_a_socket_as_it_comes() -> None:
         file.close()
         with pytest.raises(netpoll.ClosedError) as caught:
             copying.join()
-        assert caught.value.bytes_written == 6  # type: ignore[attr-defined]
+        assert caught.value.bytes_written == 6
 
 
 @in_run

@@ -1,8 +1,8 @@
 """An event that the kernel had ready for the earlier owner of a descriptor's number.
 
-The kernel fills a batch of events and hands it over later: meanwhile somebody may have closed one of
-the descriptors and opened another, which gets the number and the memory of its registration. Here
-the kernel is played. (golang/go#59545, libuv#4323)
+The kernel fills a batch of events and hands it over later: meanwhile somebody may have closed one
+of the descriptors and opened another, which gets the number and the memory of its registration.
+Here the kernel is played. (golang/go#59545, libuv#4323)
 """
 
 import os
@@ -52,10 +52,10 @@ def close(fd: StreamFD, waiting: "netpoll.Goroutine[bytes]") -> None:
 def test_it_neither_wakes_the_next_owner_nor_tells_him_anything() -> None:
     keys = Keys()
     with answering(epoll_ctl=keys.note):
-        with reader() as (first, _, waiting):
+        with reader() as (first, _, evicted):
             number = first.fileno()
             old = keys.of[number]
-            close(first, waiting)
+            close(first, evicted)
             near, peer = tcp.connected()
             mine = near.detach()
             if mine != number:
