@@ -112,7 +112,7 @@ cdef class ListenFD(SocketFD):
             # accept4 has no flag for it, and a call that blocks holds up all threads, since it has the GIL. It
             # still does if another process that shares the listener takes the peer away in between.
             if blocks(self.sysfd) and not kernel.poll_now(self.sysfd, POLLIN):
-                errno = EAGAIN
+                errno = EAGAIN   # no-cython-lint: it is C's own that is meant
                 return -1
             size = ADDRESS_SIZE
             sysfd = kernel.accept4(self.sysfd, <sockaddr *>address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)

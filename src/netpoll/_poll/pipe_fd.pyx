@@ -137,7 +137,7 @@ cdef class PipeFD(StreamFD):
         global errno
         if blocks(self.sysfd):
             if kernel.poll_now(self.sysfd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP) == 0:
-                errno = EAGAIN
+                errno = EAGAIN   # no-cython-lint: it is C's own that is meant
                 return -1
             if self.is_pipe:
                 return kernel.quiet_write(self.sysfd, vector.iov_base, min(vector.iov_len, <size_t>PIPE_BUF))
