@@ -118,6 +118,29 @@ CASES = {
             assert reader.join() == DATA
         assert turns > 10
     """,
+    "relaying": """
+        with net.listen("tcp", "127.0.0.1:0") as listener:
+            def connected():
+                return net.dial("tcp", str(listener.local_addr)), listener.accept()
+            source, relays = connected()
+            target, sink = connected()
+        for shared in (relays, target):
+            with_turns = turns
+            share(shared)
+            copying = go(net.copy, target, relays, 6 + len(DATA))
+            for piece in (b"one", b"two"):
+                netpoll.sleep(0.01)
+                source.write(piece)
+                assert sink.read() == piece
+            feeding = go(source.write, DATA)
+            assert read_slowly(sink, len(DATA)) == DATA
+            assert copying.join() == 6 + len(DATA)
+            assert feeding.join() == len(DATA)
+            assert turns - with_turns > 10
+            os.set_blocking(shared.fileno(), False)
+        for conn in (source, relays, target, sink):
+            conn.close()
+    """,
     "accepting": """
         with net.listen("tcp", "127.0.0.1:0") as listener:
             share(listener)

@@ -9,6 +9,9 @@ A Relay is that pipe. The invariant: it is empty whenever the source is waited f
 Between two steps no lock is held: one who reads the target and copies back is not in the way. What
 the relay holds when the target fails is lost, as what a buffer holds would be.
 
+SPLICE_F_NONBLOCK is for the pipe's side alone: a socket that somebody who shares it has made blocking
+would hold up the thread, and is not spliced but read and sent, with MSG_DONTWAIT.
+
 Relays are kept for the next copy, up to KEPT of them: making one takes three system calls and a page
 table. One that still holds something is closed instead.
 
@@ -20,7 +23,7 @@ from libc.stdint cimport int64_t, uint64_t
 import os
 import threading
 
-from netpoll._poll.fd cimport check, fail_errno, lock, unlock
+from netpoll._poll.fd cimport blocks, check, fail_errno, lock, unlock
 from netpoll._poll.pipe_fd cimport PipeFD
 from netpoll._poll.stream_fd cimport StreamFD
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY
@@ -96,6 +99,8 @@ cdef class Relay:
     cdef int64_t fill_locked(self, StreamFD source, int64_t count, int64_t until) except -2:
         cdef ssize_t got
         while True:
+            if blocks(source.sysfd):
+                return NOT_HANDLED
             if source.pd != NULL and source.pd.rg == PD_READY:
                 # Consumed before the call: an edge that comes from now on is a new one.
                 source.pd.rg = PD_NIL
@@ -145,6 +150,8 @@ cdef class Relay:
         cdef bint begun = False
         cdef ssize_t given
         while self.held:
+            if not begun and blocks(target.sysfd):
+                return False
             with nogil:
                 given = kernel.splice(self.reads, target.sysfd, self.held, SPLICE_F_NONBLOCK)
             if given > 0:
