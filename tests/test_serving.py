@@ -14,6 +14,7 @@ import pytest
 
 from netpoll import (
     Cancelled,
+    ClosedError,
     GoroutineCancelled,
     ScopeTimeout,
     blocking,
@@ -405,10 +406,94 @@ def test_a_handler_that_will_not_end_holds_it_up_for_a_while_only(
     with dial(listener):
         until(lambda: bool(release))
         kill()
-        assert serving.join(SOON).cancelled == 1
+        result = serving.join(SOON)
+        assert result == Served(signal.SIGTERM, served=1, finished=0, cancelled=1, left=1)
+        assert repr(result).endswith("cancelled=1, left=1)")
         assert not release[0].done
         lowlevel.ready(release[0])
         until(lambda: bool(release[0].done))
+
+
+class Stubborn:
+    """A listener that has its acceptor wait for ever, whoever cancels it."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.acceptor: Any = None
+
+    def accept(self) -> Any:
+        self.acceptor = current()
+        with shield():
+            lowlevel.park()
+        raise ClosedError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@in_run
+def test_a_listener_that_will_not_end_its_accept_holds_it_up_for_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("netpoll.serving._PATIENCE", 0.05)
+    stubborn, good = Stubborn(), listening()
+    serving = go(serve_until_signal, [stubborn, good], echo, grace=0.05)
+    with dial(good) as conn:
+        conn.write(b"x")
+        assert conn.read() == b"x"
+        kill()
+        assert serving.join(SOON) == Served(signal.SIGTERM, served=1, finished=0, cancelled=1)
+        assert conn.read() == b""
+    lowlevel.ready(stubborn.acceptor)
+    until(lambda: bool(stubborn.acceptor.done))
+
+
+@in_run
+def test_whatever_an_accept_raises_is_raised_at_the_end() -> None:
+    class Broken(Stubborn):
+        def accept(self) -> Any:
+            raise ZeroDivisionError
+
+    serving = go(serve_until_signal, Broken(), echo)
+    with pytest.raises(ZeroDivisionError):
+        serving.join(SOON)
+
+
+@in_run
+def test_a_connection_whose_handler_never_begins_is_not_counted_as_served() -> None:
+    """Both signals have come when the acceptor hands it over: its handler's turn is later."""
+    conns: list[net.Conn] = []
+
+    class Last(Stubborn):
+        def accept(self) -> Any:
+            if conns:
+                raise ClosedError
+            conns.append(net.dial("tcp", str(listener.local_addr)))
+            kill()
+            kill(signal.SIGINT)
+            return conns[0]
+
+    def handle(_conn: net.Conn) -> None:
+        called.append(1)
+
+    called: list[int] = []
+    with listening() as listener:
+        result = go(serve_until_signal, Last(), handle, grace=0).join(SOON)
+    assert result == Served(signal.SIGTERM, served=0, finished=0, cancelled=0)
+    assert not called
+    assert conns[0].closed
+
+
+@in_run
+def test_an_async_function_is_no_handler() -> None:
+    async def handle(_conn: net.Conn) -> None:
+        """Nobody would await it."""
+
+    listener = listening()
+    with pytest.raises(TypeError, match="serve_until_signal"):
+        serve_until_signal(listener, handle)
+    assert listener.closed
 
 
 @in_run

@@ -18,6 +18,7 @@ from signal import SIGINT, SIGTERM
 from typing import Any, cast
 
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched
+from netpoll._runtime.lifecycle import check_plain
 from netpoll._runtime.scope import shield, timeout
 from netpoll.errors import ClosedError, ScopeTimeout
 from netpoll.net.listener import Listener
@@ -38,12 +39,19 @@ class Served:
     served: how many handlers were called.
     finished: how many handlers that still ran then have ended by themselves.
     cancelled: how many had to be cancelled.
+    left: how many of those have not ended in 5 s, and still run.
     """
 
     signal: int | None
     served: int
     finished: int
     cancelled: int
+    left: int = 0
+
+    def __repr__(self) -> str:
+        counts = f"served={self.served}, finished={self.finished}, cancelled={self.cancelled}"
+        left = f", left={self.left}" if self.left else ""
+        return f"Served(signal={self.signal!r}, {counts}{left})"
 
 
 def serve_until_signal(
@@ -58,14 +66,16 @@ def serve_until_signal(
 
     At the first signal the listeners are closed, and the handlers have `grace` seconds to end, None
     for as long as they take; those left are cancelled, at once if a second signal comes. Then it
-    returns. A connection is closed when its handler ends. What a handler raises goes to excepthook
-    and ends nothing else. limit: so many handlers at the same time; one more peer of each listener
-    is let in and waits, the others wait in the listeners' queues.
+    returns, after 5 s even if some do not end: `Served.left`. A connection is closed when its
+    handler ends. What a handler raises goes to excepthook and ends nothing else. limit: so many
+    handlers at the same time; one more peer of each listener is let in and waits, the others wait
+    in the listeners' queues.
 
     Parks; the caller's cancellation cancels the handlers. One listener or several; they are closed
     when it returns or raises. Closing them all from elsewhere has the effect of a signal. An error
     of accept is raised at the end, with its handlers ended likewise. RuntimeError as
     signals.notify: it is for the main thread, unless somebody is told of these signals already.
+    TypeError for an `async def`.
     Source: go1.27 net/http/server.go (*Server).Serve, Shutdown
     """
     # A listener can be iterated as well: over its connections.
@@ -74,6 +84,7 @@ def serve_until_signal(
     with ExitStack() as stack:
         for one in listeners:
             stack.callback(one.close)
+        check_plain("serve_until_signal", handler)
         if limit is not None and limit < 1:
             raise ValueError("the limit has to be one connection at least")
         arrived = stack.enter_context(notify(Chan[int](2), *signals))
@@ -94,52 +105,55 @@ class _Server:
     def __init__(
         self, listeners: list[Any], handler: Callable[[Any], object], limit: int | None
     ) -> None:
-        self.failure: OSError | None = None
+        self.failure: Exception | None = None
         self._handler = handler
         self._places = None if limit is None else Chan[None](limit)
         self._listeners = listeners
-        self._acceptors: list[Goroutine[None]] = []
-        self._accepting = 0
-        self._served = 0
-        self._handlers: dict[Goroutine[None], Any] = {}  # and their connections
+        self._no_more = False
+        self._begun = self._ended = 0  # of the handlers
+        self._new: dict[Goroutine[None], Any] = {}  # of both kinds; a handler's connection
+        self._acceptors: set[Goroutine[None]] = set()
+        self._handlers: set[Goroutine[None]] = set()
         self._change = Chan[None](1)  # tells that a goroutine has ended
 
     def serve(self, arrived: Chan[int], grace: float | None) -> Served:
         """Serve to the end."""
         for listener in self._listeners:
-            self._acceptors.append(go(self._accept, listener))
-            self._accepting += 1
+            acceptor = go(self._accept, listener)
+            self._acceptors.add(acceptor)
+            self._new[acceptor] = None
         number = self._wait_for_signal(arrived)
+        ended = self._ended
         self._stop_accepting()
-        at_signal = len(self._handlers)
         self._wait_for_handlers(arrived, grace)
-        left = len(self._handlers)
+        finished, cancelled = self._ended - ended, self._begun - self._ended
         self.cancel()
-        return Served(number, self._served, at_signal - left, left)
+        return Served(number, self._begun, finished, cancelled, len(self._handlers))
 
     def cancel(self) -> None:
         """End everything without grace, whoever cancels this goroutine meanwhile."""
+        self._no_more = True
         with suppress(ScopeTimeout), shield(), timeout(_PATIENCE):
             self._stop_accepting()
             for goroutine in self._handlers:
                 goroutine.cancel()
-            gosched()
-            self._forget_those_who_never_began()
-            while self._handlers:
+            self._drop_those_who_never_begin()
+            while self._handlers or self._acceptors:
                 self._change.recv()
 
     # -- accepting
 
     def _accept(self, listener: Any) -> None:
+        self._new.pop(current(), None)
         try:
             while True:
                 self._start(listener.accept())
         except ClosedError:
             pass
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - raised by who waits for the server
             self.failure = self.failure or error
         finally:
-            self._accepting -= 1
+            self._acceptors.discard(current())
             self._change.try_send(None)
 
     def _start(self, conn: Any) -> None:
@@ -147,46 +161,56 @@ class _Server:
             # Not before accept: one listener would keep a place for nobody from the others.
             if self._places is not None:
                 self._places.send(None)
-            self._handlers[go(self._handle, conn)] = conn
+            if self._no_more:
+                raise ClosedError
+            handler = go(self._handle, conn)
         except BaseException:
             conn.close()
             raise
-        self._served += 1
+        self._handlers.add(handler)
+        self._new[handler] = conn
 
     def _stop_accepting(self) -> None:
+        """Let nobody else in. One acceptor that has just got a connection goes on with it."""
         for listener in self._listeners:
             listener.close()
         for goroutine in self._acceptors:
             goroutine.cancel()
-        # One that has just got a connection goes on with it.
         with shield():
-            for goroutine in self._acceptors:
-                with suppress(Exception):
-                    goroutine.join()
+            self._drop_those_who_never_begin()
 
     # -- handling
 
     def _handle(self, conn: Any) -> None:
+        self._new.pop(current(), None)
+        self._begun += 1
         try:
             with conn:
                 self._handler(conn)
         finally:
-            self._handlers.pop(current(), None)
+            self._ended += 1
+            self._handlers.discard(current())
             if self._places is not None:
                 self._places.try_recv()
             self._change.try_send(None)
 
-    def _forget_those_who_never_began(self) -> None:
-        for goroutine, conn in list(self._handlers.items()):
-            if goroutine.done:
-                conn.close()
-                del self._handlers[goroutine]
+    def _drop_those_who_never_begin(self) -> None:
+        """Wait for the end of those who were cancelled before their beginning: they do not tell."""
+        while lost := [goroutine for goroutine in self._new if goroutine.cancelled]:
+            gosched()
+            for goroutine in lost:
+                if goroutine.done and goroutine in self._new:
+                    conn = self._new.pop(goroutine)
+                    if conn is not None:
+                        conn.close()
+                    self._acceptors.discard(goroutine)
+                    self._handlers.discard(goroutine)
 
     # -- waiting
 
     def _wait_for_signal(self, arrived: Chan[int]) -> int | None:
         """Wait for a signal and return it, None if there is nobody left who accepts."""
-        while self._accepting:
+        while self._acceptors:
             case, number, _ = select(arrived.recv, self._change.recv)
             if case == 0:
                 came: int = number
@@ -195,7 +219,7 @@ class _Server:
 
     def _wait_for_handlers(self, arrived: Chan[int], grace: float | None) -> None:
         over = None if grace is None else after(grace)
-        while self._handlers:
+        while self._handlers or self._acceptors:
             case, _, _ = select(self._change.recv, arrived.recv, over)
             if case != 0:
                 return
