@@ -442,7 +442,8 @@ def interrupted_at(step, fn, *args):
         nonlocal steps
         if os.sep + "netpoll" + os.sep not in frame.f_code.co_filename:
             return None
-        if event == "line":
+        frame.f_trace_opcodes = True
+        if event == "opcode":
             steps += 1
             if steps == step:
                 interrupt()

@@ -19,8 +19,6 @@ import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from netpoll._runtime.scheduler import Scheduler
 
 FIRST_LOOK = 50_000_000
@@ -28,22 +26,10 @@ LAST_LOOK = 60_000_000_000
 """Nanoseconds until the second look, which double up to these."""
 
 _schedulers: dict[int, weakref.ref[Scheduler]] = {}
-"""Those of the threads that have one, by the threads' numbers."""
+"""Those of the threads that have one, by the threads' numbers; see ending.own."""
 
 without_work: set[int] = set()
 """The numbers of the runtime's own threads that wait for work, which only goroutines give them."""
-
-
-def attached(scheduler: Scheduler) -> None:
-    """Note the scheduler of the calling thread."""
-    _schedulers[threading.get_ident()] = weakref.ref(scheduler)
-
-
-def detached() -> None:
-    """Forget the scheduler of the calling thread; those that are stuck look for hope again."""
-    _schedulers.pop(threading.get_ident(), None)
-    for scheduler in _others(None):
-        scheduler.look_again()
 
 
 def patience(before: int) -> int:
@@ -66,14 +52,12 @@ def patience(before: int) -> int:
 
 def stuck_too(scheduler: Scheduler) -> list[Scheduler]:
     """Return the schedulers of other threads that are in the same deadlock."""
-    return [other for other in _others(scheduler) if other.stuck]
-
-
-def _others(scheduler: Scheduler | None) -> Iterator[Scheduler]:
-    for of_it in list(_schedulers.values()):
-        other = of_it()
-        if other is not None and other is not scheduler and not other.closed:
-            yield other
+    others = [of_it() for of_it in list(_schedulers.values())]
+    return [
+        other
+        for other in others
+        if other is not None and other is not scheduler and not other.closed and other.stuck
+    ]
 
 
 def after_fork() -> None:

@@ -203,9 +203,9 @@ def adopt_current(Scheduler s not None):
     g.greenlet = here
     g.given_name = "main"
     g.state = G_RUNNING
+    s.spawner = new_spawner(here)   # first: there may be no memory for it
     s.link(g)
     s.main = s.current = <void *>g
-    s.spawner = new_spawner(here)
 
 
 cdef void note_origin(G g) noexcept:

@@ -94,16 +94,15 @@ cdef Scheduler get_scheduler():
 
 cdef Scheduler attach():
     global np_scheduler
-    # Not at the top: both stand on this module.
-    from netpoll._runtime import goroutine, lifecycle
+    # Not at the top: these stand on this module.
+    from netpoll._runtime import ending, goroutine, lifecycle
     cdef Scheduler s = Scheduler()
     goroutine.adopt_current(s)
     np_scheduler = <void *>s
     try:
         lifecycle.attached(s)
-    except BaseException:   # a Ctrl-C in the midst of it
-        lifecycle.give_back(s)
-        raise
+    except BaseException as exception:      # a signal handler's, in the midst of it
+        ending.disown(s, exception)
     return s
 
 

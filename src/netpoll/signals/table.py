@@ -39,7 +39,7 @@ Receiver: TypeAlias = Callable[[int], bool]
 _NEVER_CAUGHT = frozenset({signal.SIGKILL, signal.SIGSTOP})
 _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT})
 """Raised by a fault of the program's own, which would only come up again after the handler."""
-_OF_RUNTIME = lifecycle._on_interrupt  # noqa: SLF001 - of this package
+_OF_RUNTIME = lifecycle.interrupted
 
 
 class _Entry:
