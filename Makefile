@@ -91,5 +91,6 @@ $(VENV)/.sources: FORCE $(VENV)/.python
 
 $(VENV)/.installed: $(VENV)/.required $(VENV)/.sources $(SOURCES) setup.py pyproject.toml
 	@$(IN_VENV) tools/check_machine.py
+	@[ -d build ] || echo 'compiling the package: a few minutes, this time'
 	$(PIP) install --no-build-isolation --no-deps .
 	@touch $@

@@ -93,7 +93,7 @@ def ahead(results: Results, scenario: Scenario, cell: Cell) -> list[str]:
             continue
         ratio = results.ratio(cell, contender.name, OURS, scenario.chief.name)
         if ratio and (ratio.median < 1) == scenario.chief.less_is_better and ratio.median != 1:
-            found.append(f"{contender.label} ({ratio.median:.2f} of netpoll's)")
+            found.append(f"{contender.label} ({tables.close(ratio.median, 1)} of netpoll's)")
     return found
 
 

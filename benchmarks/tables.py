@@ -8,6 +8,7 @@ from benchmarks.spread import Spread
 from benchmarks.targets import TARGETS, Target
 
 _NOTHING = "-"
+_MOST_DIGITS = 4
 UNSTEADY = "~"
 """Stands before a figure for which the machine was not itself in any round."""
 
@@ -74,6 +75,14 @@ def number(value: float | None, digits: int) -> str:
     return _NOTHING if value is None else f"{value:,.{digits}f}"
 
 
+def close(value: float, bound: float) -> str:
+    """Write a number that may lie close to a bound: so that it is seen on which side."""
+    digits = 2
+    while value != bound and digits < _MOST_DIGITS and round(value, digits) == bound:
+        digits += 1
+    return number(value, digits)
+
+
 def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
     value = target.reached(results)
     if value is None:
@@ -83,7 +92,7 @@ def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
     aimed = target.aim is not None and target.satisfies(value, target.aim)
     return (
         target.text,
-        f"{value:,.2f} {target.unit}".strip(),
+        f"{close(value, target.must)} {target.unit}".strip(),
         number(target.reached(results, "limit"), 2),
         f"{sign} {target.must:g}",
         _NOTHING if target.aim is None else f"{sign} {target.aim:g}",

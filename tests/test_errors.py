@@ -20,6 +20,7 @@ from netpoll.errors import (
     DeadlineExceeded,
     DeadlockError,
     DNSError,
+    DNSTimeoutError,
     GoroutineCancelled,
     IncompleteReadError,
     LimitExceededError,
@@ -119,6 +120,13 @@ def test_a_deadline_exceeded_is_a_timeout_error() -> None:
     assert isinstance(error, TimeoutError)
     assert type(error) is DeadlineExceeded
     assert (error.errno, error.timeout) == (errno.ETIMEDOUT, True)
+
+
+def test_a_name_that_took_too_long_is_a_timeout_error() -> None:
+    late = DNSError("no answer", "x", is_timeout=True)
+    assert type(late) is DNSTimeoutError
+    assert isinstance(late, TimeoutError)
+    assert not isinstance(DNSError("server misbehaving", "x"), TimeoutError)
 
 
 def test_every_error_of_net_tells_whether_time_ran_out() -> None:

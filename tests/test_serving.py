@@ -80,6 +80,53 @@ def test_it_serves_until_a_signal_comes(number: int) -> None:
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"grace": "x"}, TypeError, "not supported"),
+        ({"grace": -1}, ValueError, "grace is a number of seconds"),
+        ({"grace": float("nan")}, ValueError, "grace is a number of seconds"),
+        ({"limit": 0}, ValueError, "one connection at least"),
+        ({"handler": None}, TypeError, "needs a callable, not NoneType"),
+    ],
+)
+@in_run
+def test_what_makes_no_sense_is_refused_before_anybody_is_let_in(
+    options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    listener = listening()
+    with pytest.raises(error, match=text):
+        serve_until_signal(listener, options.pop("handler", echo), **options)
+    assert listener.closed
+
+
+@in_run
+def test_what_cannot_accept_is_no_listener() -> None:
+    with listening() as listener, pytest.raises(TypeError, match="needs listeners, not 'x'"):
+        serve_until_signal([listener, "x"], echo)  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="needs listeners, not 'x'"):
+        serve_until_signal("x", echo)  # type: ignore[arg-type]
+
+
+@in_run
+def test_a_handlers_goroutine_has_its_name(unhandled: Unhandled) -> None:
+    def greet(conn: net.Conn) -> None:
+        conn.read()
+        raise ZeroDivisionError
+
+    listener = listening()
+    serving = go(serve_until_signal, listener, greet)
+    with dial(listener) as conn:
+        conn.write(b"x")
+        assert conn.read() == b""
+    kill()
+    serving.join(SOON)
+    ((goroutine, exception),) = unhandled
+    assert goroutine.name == f"greet-{goroutine.id}"
+    assert isinstance(exception, ZeroDivisionError)
+    unhandled.clear()
+
+
 @in_run
 def test_handlers_have_time_to_end() -> None:
     listener = listening()

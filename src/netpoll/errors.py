@@ -165,7 +165,7 @@ class DNSError(OSError):
     name: the name looked up.
     server: who was asked, if known.
     is_not_found: there is no such name.
-    is_timeout: no answer came in time.
+    is_timeout: no answer came in time; it is a DNSTimeoutError then, and so a TimeoutError.
     is_temporary: another try may succeed, as after each timeout.
     records: what of an answer is valid, if it was refused for the rest.
     op: what it was looked up for, such as "dial tcp"; "" if for its own sake.
@@ -173,6 +173,11 @@ class DNSError(OSError):
     """
 
     op = ""
+
+    def __new__(cls, *_args: Any, is_timeout: bool = False, **_options: Any) -> Self:
+        """Make one of the class that says whether it took too long."""
+        late = is_timeout and not issubclass(cls, TimeoutError)
+        return cast("Self", super().__new__(DNSTimeoutError if late else cls))
 
     def __init__(
         self,
@@ -209,6 +214,10 @@ class DNSError(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.name), self.__dict__
+
+
+class DNSTimeoutError(DNSError, TimeoutError):
+    """A host name for which no answer came in time: a DNSError with is_timeout."""
 
 
 class IncompleteReadError(EOFError):

@@ -83,10 +83,9 @@ def serve_until_signal(
     listeners: list[Any] = [listener] if one_alone else list(cast("Iterable[Any]", listener))
     with ExitStack() as stack:
         for one in listeners:
-            stack.callback(one.close)
-        check_plain("serve_until_signal", handler)
-        if limit is not None and limit < 1:
-            raise ValueError("the limit has to be one connection at least")
+            if hasattr(one, "close"):
+                stack.callback(one.close)
+        _check(listeners, handler, grace, limit)
         arrived = stack.enter_context(notify(Chan[int](2), *signals))
         server = _Server(listeners, handler, limit)
         try:
@@ -99,6 +98,20 @@ def serve_until_signal(
     return result
 
 
+def _check(
+    listeners: list[Any], handler: Callable[[Any], object], grace: float | None, limit: int | None
+) -> None:
+    """Refuse now what would come up when the signal has come."""
+    for one in listeners:
+        if not (hasattr(one, "accept") and hasattr(one, "close")):
+            raise TypeError(f"serve_until_signal() needs listeners, not {one!r}")
+    check_plain("serve_until_signal", handler)
+    if grace is not None and not grace >= 0:
+        raise ValueError("grace is a number of seconds, or None for as long as it takes")
+    if limit is not None and limit < 1:
+        raise ValueError("the limit has to be one connection at least")
+
+
 class _Server:
     """The goroutines of one server."""
 
@@ -107,6 +120,7 @@ class _Server:
     ) -> None:
         self.failure: Exception | None = None
         self._handler = handler
+        self._name = getattr(handler, "__name__", None) or type(handler).__name__
         self._places = None if limit is None else Chan[None](limit)
         self._listeners = listeners
         self._no_more = False
@@ -162,8 +176,9 @@ class _Server:
             if self._places is not None:
                 self._places.send(None)
             if self._no_more:
-                raise ClosedError
+                raise ClosedError  # noqa: TRY301 - as accept does
             handler = go(self._handle, conn)
+            handler.name = f"{self._name}-{handler.id}"
         except BaseException:
             conn.close()
             raise

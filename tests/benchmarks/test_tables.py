@@ -165,3 +165,11 @@ def test_markdown_has_a_ruler_and_netpoll_in_bold() -> None:
 def test_where_netpoll_is_a_column_that_is_in_bold() -> None:
     table = tables.Table("t", ("", "netpoll", "go"), (("lock", "1", "2"),))
     assert page.markdown(table).splitlines()[-1] == "| lock | **1** | 2 |"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.0, "1.00"), (1.004, "1.004"), (0.9996, "0.9996"), (0.994, "0.99"), (1.00001, "1.0000")],
+)
+def test_a_number_close_to_its_bound_shows_on_which_side_it_lies(value: float, text: str) -> None:
+    assert tables.close(value, 1) == text

@@ -96,6 +96,9 @@ def test_batches_go_out_and_come_in() -> None:
     with udp.connected() as (near, far):
         assert near.write_batch([(b"a", None), (b"b", None)]) == 2
         assert far.read_batch() == [(b"a", near.local_addr), (b"b", near.local_addr)]
+        for bare in ([b"1"], [b"12"], [(b"a", None, None)]):
+            with pytest.raises(TypeError, match=r"a message is \(data, addr\), \(data, None\) for"):
+                near.write_batch(bare)  # type: ignore[arg-type]
 
 
 @in_run

@@ -210,7 +210,10 @@ cdef class PacketConn(Endpoint):
         Source: sendmmsg(2)
         """
         cdef list letters = []
-        for data, addr in messages:
+        for message in messages:
+            if not isinstance(message, (tuple, list)) or len(message) != 2:
+                raise TypeError(f"a message is (data, addr), (data, None) for the peer, not {message!r:.60}")
+            data, addr = message
             letters.append((data, None if addr is None else self.unconnected_target(addr)))
         try:
             return send_batch(self._fd, letters)
