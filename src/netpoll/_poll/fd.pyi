@@ -1,7 +1,9 @@
 from typing_extensions import disjoint_base
 
+from netpoll._poll.turns import Turns
+
 @disjoint_base
-class FD:
+class FD(Turns):
     """A descriptor, for any goroutine of any thread. A method that parks says so."""
 
     def __init__(self) -> None:
@@ -34,15 +36,6 @@ class FD:
 
     def set_write_deadline(self, when: float | None) -> None:
         """Set the deadline for writing and connecting; as set_deadline."""
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Limit each later operation to `seconds`, None for no limit. ValueError: negative or NaN.
-
-        Zero means: fail rather than wait.
-        """
-
-    def gettimeout(self) -> float | None:
-        """Return the timeout in seconds, None if there is none."""
 
     def dup(self) -> int:
         """Return a close-on-exec duplicate, the caller's to close. OSError, ClosedError."""

@@ -1,7 +1,7 @@
 """FD: a descriptor that any number of goroutines, of any thread, may use and close at the same time.
 
 Contract
-  * Reads queue behind reads, writes behind writes, first in first out; both directions at once are fine.
+  * Reads and writes take turns: turns.pyx.
   * The system call comes first, only EAGAIN parks; EINTR is retried.
   * close() wakes everybody with ClosedError at once. The number goes back to the system when the last
     user has left, and a goroutine that is parked has left: close drops its reference in its name, for
@@ -16,41 +16,20 @@ Contract
   * A number that was closed behind our back and given to another FD is that one's: the earlier FD is
     disowned, raises EBADF from then on, and never closes the number.
 
-    parked      meaning                               who drops the reference
-    AWAY        nobody is parked in this direction    the operation, at its end
-    PARKED      the holder of the lock is parked      the operation, at its end
-    HANDED      the lock was handed over to one       the operation, at its end
-                who has not run since
-    TAKEN       close came meanwhile                  close has done it
-
-Source: go1.27 internal/poll/fd_unix.go, fd_mutex.go.
+Source: go1.27 internal/poll/fd_unix.go.
 """
 from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport int64_t, uint8_t, uintptr_t
-from libc.string cimport memset
 from libc.time cimport time
 
 import sys
 import warnings
 
-from netpoll._poll.fd_mutex cimport (
-    DESTROY,
-    HAND_OVER,
-    LOCKED,
-    REFUSED,
-    decref,
-    incref,
-    incref_and_close,
-    is_closed,
-    line,
-    lock_or_join,
-    release_lock_only,
-    unlock_word,
-    withdraw,
-)
+from netpoll._poll.fd_mutex cimport REFUSED, incref, incref_and_close, is_closed
 from netpoll._poll.owners cimport claim, disown
-from netpoll._runtime.clock cimport NEVER, after, nanoseconds, nanotime
-from netpoll._runtime.g cimport IN_LINE, G, WAKE_CANCEL, WAKE_INTERRUPT, WAKE_READY, make_runnable, push
+from netpoll._poll.turns cimport AWAY, PARKED, TAKEN, parked, strand_holder
+from netpoll._runtime.clock cimport nanoseconds, nanotime
+from netpoll._runtime.g cimport G
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport (
     EXPIRED,
@@ -75,25 +54,18 @@ from netpoll._runtime.scheduler cimport (
     Scheduler,
     current_g,
     get_scheduler,
-    ready,
     ready_list,
     scheduler_or_none,
 )
 from netpoll._runtime.syscalls cimport F_GETFL, O_NONBLOCK, kernel
-from netpoll._runtime.wait cimport fail_poll, wait_poll, wait_queue
-from netpoll._runtime.waitq cimport Waiter, dequeue, enqueue, leave
-from netpoll.errors import ClosedError, DeadlineExceeded
+from netpoll._runtime.wait cimport fail_poll, wait_poll
+from netpoll.errors import ClosedError
 
 ctypedef int (*wait_fn)(Scheduler s, PollDesc *pd, int mode, int64_t until) noexcept
 cdef wait_fn wait_quietly = <wait_fn><void *>wait_poll    # see raised.pxd
 
 cdef int64_t SECOND = 1000000000
 cdef int64_t YEAR = 32000000 * SECOND
-
-
-cdef enum Grant:
-    GRANT_LOCK = 1
-    GRANT_CLOSED = 2
 
 
 cdef int fail_errno() except -1:
@@ -105,45 +77,11 @@ cdef bint blocks(int sysfd) noexcept:
     return kernel.fcntl(sysfd, F_GETFL, 0) & O_NONBLOCK == 0
 
 
-cdef void strand_in_line(void *inside, int mode) noexcept:
-    """Take a goroutine that will never run again out of the line."""
-    cdef Waiter *waiter = <Waiter *>inside
-    cdef FD fd = <FD>waiter.owner
-    cdef int granted = leave(waiter)
-    if granted == GRANT_LOCK:
-        strand_holder(<void *>fd, mode & ~IN_LINE)
-    elif not granted:
-        withdraw(&fd.mutex, mode & ~IN_LINE)
-
-
-cdef void strand_holder(void *inside, int mode) noexcept:
-    """Free the lock of a goroutine that will never run again."""
-    cdef FD fd = <FD>inside
-    cdef uint8_t *flag = parked(fd, mode)
-    if flag[0] == PARKED and fd.pd != NULL:
-        pd_unblock(fd.pd, mode, False)
-    if flag[0] != TAKEN:
-        flag[0] = AWAY
-    unlock(fd, mode)
-
-
-cdef void wake_line(FD fd, int mode) noexcept:
-    """Tell everybody in line that the descriptor is closed."""
-    cdef GList woken = GList(NULL, NULL, 0)
-    cdef void *g = dequeue(line(&fd.mutex, mode), GRANT_CLOSED)
-    while g != NULL:
-        if make_runnable(g, WAKE_READY):
-            push(&woken, g)
-        g = dequeue(line(&fd.mutex, mode), GRANT_CLOSED)
-    ready_list(&woken)
-
-
-cdef class FD:
+cdef class FD(Turns):
     """A descriptor, for any goroutine of any thread. A method that parks says so."""
 
     def __cinit__(self):
         self.sysfd = -1
-        memset(&self.mutex, 0, sizeof(self.mutex))
 
     def __init__(self):
         """Raise TypeError: an FD is made by `socket` or `adopt` of its class."""
@@ -178,96 +116,11 @@ cdef class FD:
             return fail_poll(POLL_STALE)
         return 0
 
-    cdef int exit(self) noexcept:
-        if decref(&self.mutex) == DESTROY:
-            self.destroy()
-        return 0
-
-    cdef int64_t lock_contended(self, int mode) except -1:
-        """Lock what is locked or closed; see `lock` in fd.pxd."""
-        cdef int outcome
-        # A thread's first call makes its scheduler, and others run meanwhile: not between the word and the line.
-        get_scheduler()
-        outcome = lock_or_join(&self.mutex, mode)
-        if outcome == LOCKED:
-            return 0
-        if outcome == REFUSED:
-            raise ClosedError()
-        return self.wait_in_line(mode)
-
-    cdef int64_t wait_in_line(self, int mode) except -1:
-        """Park until the lock is handed over; the line was joined in the word already. Returns as `lock`."""
-        cdef int64_t until = self.limit(mode)
-        cdef int granted = 0
-        cdef bint counted = True
-        cdef Scheduler s
-        cdef G g
-        cdef Waiter *waiter
-        try:
-            s = get_scheduler()
-            g = current_g(s)
-            if g.stop or g.interrupt is not None:
-                # Others run before it is raised, and must not hand the lock to one who is not in the line.
-                counted = False
-                withdraw(&self.mutex, mode)
-                s.check_pending(g)
-            g.reason = "its turn to read" if mode == MODE_READ else "its turn to write"
-            waiter = enqueue(line(&self.mutex, mode), <void *>g)
-            waiter.owner = <void *>self
-            g.on_strand, g.inside, g.inside_mode = strand_in_line, <void *>waiter, mode | IN_LINE
-            s.net_waiters += 1   # who holds the lock waits for the network, here or on another thread
-            try:
-                granted = wait_queue(s, waiter, g, until)
-            finally:
-                s.net_waiters -= 1
-                g.on_strand = NULL
-        finally:
-            if counted and not granted:
-                withdraw(&self.mutex, mode)
-        if not granted:
-            raise DeadlineExceeded()
-        if granted == GRANT_CLOSED:
-            if g.wake == WAKE_CANCEL or g.wake == WAKE_INTERRUPT:
-                s.raise_pending(g)      # that came first
-            raise ClosedError()
-        cdef uint8_t *flag = parked(self, mode)
-        if flag[0] == TAKEN:
-            unlock(self, mode)
-            raise ClosedError()
-        flag[0] = AWAY
-        return until
-
-    cdef int unlock_contended(self, int mode) noexcept:
-        """Unlock what is closed, or has others in line."""
-        cdef uint8_t *flag = parked(self, mode)
-        cdef int outcome
-        if flag[0] == TAKEN:
-            flag[0] = AWAY
-            release_lock_only(&self.mutex, mode)
-            return 0
-        outcome = unlock_word(&self.mutex, mode)
-        if outcome == HAND_OVER:
-            self.hand_over(mode)
-        elif outcome == DESTROY:
-            self.destroy()
-        return 0
-
-    cdef int hand_over(self, int mode) noexcept:
-        cdef void *g
-        cdef int outcome = HAND_OVER
-        while outcome == HAND_OVER:
-            g = dequeue(line(&self.mutex, mode), GRANT_LOCK)
-            if g != NULL:
-                parked(self, mode)[0] = HANDED
-                ready(g)
-                return 0
-            outcome = unlock_word(&self.mutex, mode)
-        if outcome == DESTROY:
-            self.destroy()
-        return 0
+    cdef void forget_wait(self, int mode) noexcept:
+        if self.pd != NULL:
+            pd_unblock(self.pd, mode, False)
 
     cdef int destroy(self) noexcept:
-        """Give the number back. Runs once, by whoever left last."""
         cdef int sysfd = self.sysfd
         cdef bint ours = disown(sysfd, <void *>self)
         if self.pd != NULL:
@@ -302,14 +155,7 @@ cdef class FD:
         if self.pd != NULL:
             pd_close(self.pd, &woken)
             ready_list(&woken)
-        wake_line(self, MODE_READ)
-        wake_line(self, MODE_WRITE)
-        if self.read_parked in (PARKED, HANDED):
-            self.read_parked = TAKEN
-            decref(&self.mutex)
-        if self.write_parked in (PARKED, HANDED):
-            self.write_parked = TAKEN
-            decref(&self.mutex)
+        self.evict()
         self.exit()
 
     def give_back(self):
@@ -456,11 +302,6 @@ cdef class FD:
             pd_notify(self.pd, mode, &woken)
             ready_list(&woken)
 
-    cdef int64_t limit(self, int mode) noexcept:
-        """When an operation that begins now has to end by its own timeout; 0: never."""
-        cdef int64_t timeout = self.read_timeout if mode == MODE_READ else self.write_timeout
-        return after(timeout) if timeout else 0
-
     # -- deadlines
 
     cdef int set_deadlines(self, int mode, object when) except -1:
@@ -506,26 +347,6 @@ cdef class FD:
     def set_write_deadline(self, when):
         """Set the deadline for writing and connecting; as set_deadline."""
         self.set_deadlines(MODE_WRITE, when)
-
-    def settimeout(self, seconds):
-        """Limit each later operation to `seconds`, None for no limit. ValueError: negative or NaN.
-
-        Zero means: fail rather than wait.
-        """
-        cdef int64_t timeout = 0
-        if seconds is not None:
-            if not seconds >= 0:
-                raise ValueError("a timeout is a number of seconds, zero or more")
-            timeout = max(2, nanoseconds(seconds)) if seconds else DO_NOT_WAIT
-        self.read_timeout = self.write_timeout = timeout
-
-    def gettimeout(self):
-        """Return the timeout in seconds, None if there is none."""
-        if self.read_timeout == 0:
-            return None
-        if self.read_timeout == DO_NOT_WAIT:
-            return 0.0
-        return float("inf") if self.read_timeout == NEVER else self.read_timeout / 1e9
 
     # -- a second number
 
