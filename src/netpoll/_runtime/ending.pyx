@@ -13,7 +13,6 @@ has a scheduler until it is complete, nor from where main has ended until all is
 called: the goroutines, and what tells people. What comes up in a step of the end waits until the last is made.
 """
 cimport cython
-from cpython.exc cimport PyErr_SetInterrupt, PyErr_WriteUnraisable
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int64_t
 
@@ -40,6 +39,7 @@ from netpoll._runtime.g cimport (
 )
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport Poller
+from netpoll._runtime.raised cimport keep, raise_first
 from netpoll._runtime.scheduler cimport (
     Scheduler,
     current_g,
@@ -51,12 +51,10 @@ from netpoll._runtime.scheduler cimport (
     scheduler_or_none,
 )
 from netpoll._runtime.scope cimport leave_all, renew_stop
+from netpoll._runtime.signals cimport set_handler
 from netpoll._runtime.timers cimport timer_disarm
 from netpoll.errors import Cancelled
 
-
-cdef enum:
-    TRIES = 100     # to set a handler: each fails only if yet another signal came meanwhile
 
 cdef object thread = threading.local()
 
@@ -94,7 +92,7 @@ def own(Scheduler s not None):
     deadlock._schedulers[get_ident()] = weakref.ref(s)
     # Only Python's own handler is replaced: a program's is left alone.
     if s.owns_signals and _signal.getsignal(SIGINT) is default_int_handler:
-        set_interrupt_handler(lifecycle().interrupted, raised)
+        set_handler(SIGINT, lifecycle().interrupted, raised)
     raise_first(raised)
 
 
@@ -121,31 +119,9 @@ cdef int give_back(Scheduler s, list raised) except -1:
         if other is not None and not other.closed:
             other.look_again()      # it may have waited for this thread
     if s.owns_signals and _signal.getsignal(SIGINT) is lifecycle().interrupted:
-        set_interrupt_handler(default_int_handler, raised)
+        set_handler(SIGINT, default_int_handler, raised)
     return 0
 
-
-cdef int set_interrupt_handler(handler, list raised) except -1:
-    # Python lets pending handlers run first, and sets nothing if one raises.
-    for _ in range(TRIES):
-        try:
-            _signal.signal(SIGINT, handler)
-            return 0
-        except BaseException as exception:
-            raised.append(exception)
-    return 0
-
-
-cdef int raise_first(list raised) except -1:
-    """Raise the first of these; a Ctrl-C among the others comes after it, what else there is can only be told."""
-    if not raised:
-        return 0
-    for exception in raised[1:]:
-        if isinstance(exception, KeyboardInterrupt):
-            PyErr_SetInterrupt()
-        else:
-            PyErr_WriteUnraisable(exception)
-    raise raised[0]
 
 
 # ---- the end of a run ----------------------------------------------------------------------------
@@ -195,7 +171,7 @@ cdef list ended(Scheduler s):
     stranded(s, False, raised)
     give_back(s, raised)
     if main.interrupt is not None:
-        raised.append(main.interrupt)
+        keep(raised, main.interrupt)
         main.interrupt = None
     return raised
 
@@ -212,7 +188,7 @@ cdef int drain(Scheduler s, list raised) except -1:
         if left and not wait_for_others(s, grace):
             report.left_behind(others(s), grace)
     except BaseException as exception:
-        raised.append(exception)
+        keep(raised, exception)
     return 0
 
 
@@ -231,7 +207,7 @@ cdef int tell_unjoined(Scheduler s, list raised) except -1:
         try:
             report.unhandled(g, g.exception)
         except BaseException as exception:
-            raised.append(exception)
+            keep(raised, exception)
     return 0
 
 
@@ -339,7 +315,7 @@ cdef object left_behind(G g, list raised):
     try:
         return Cancelled(f"{name_of(g)} was left behind")
     except BaseException as exception:      # its function may have any kind of name
-        raised.append(exception)
+        keep(raised, exception)
         return Cancelled("a goroutine was left behind")
 
 

@@ -33,3 +33,5 @@ cdef class SignalGate:
     cdef void drain(self) noexcept
     cdef void close_end(self, int fd) noexcept
     cdef void shut(self) noexcept
+
+cdef int set_handler(int number, object handler, list raised) except -1

@@ -7,13 +7,47 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno, PyErr_WriteUnra
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t
 
+import _signal      # not signal, whose functions are Python's
 import os
 import signal
 
 from netpoll._runtime.clock cimport np_nanotime
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.netpoll cimport PD_NIL, Poller
+from netpoll._runtime.raised cimport keep
 from netpoll._runtime.syscalls cimport O_CLOEXEC, O_NONBLOCK, kernel
+
+cdef extern from "<signal.h>":
+    ctypedef struct sigset_t:
+        pass
+    int sigemptyset(sigset_t *set)
+    int sigaddset(sigset_t *set, int number)
+    int pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+    int SIG_BLOCK
+    int SIG_SETMASK
+
+cdef enum:
+    TRIES = 100     # to set a handler: each fails only if yet another signal came meanwhile
+
+
+cdef int set_handler(int number, object handler, list raised) except -1:
+    """Install the handler of a signal; main thread. What other handlers raise meanwhile is kept in `raised`."""
+    # Python looks for pending signals before it changes the handler, and does not if one raises. One that came
+    # after the look would be dropped: the kernel keeps it until the change is made.
+    cdef sigset_t this, before
+    if not callable(handler):
+        handler = int(handler)      # _signal knows no other kind of SIG_DFL and SIG_IGN
+    sigemptyset(&this)
+    sigaddset(&this, number)
+    pthread_sigmask(SIG_BLOCK, &this, &before)
+    for _ in range(TRIES):
+        try:
+            _signal.signal(number, handler)
+            break
+        except BaseException as exception:
+            keep(raised, exception)
+    pthread_sigmask(SIG_SETMASK, &before, NULL)
+    return 0
 
 
 @cython.no_gc_clear     # __dealloc__ needs the poller

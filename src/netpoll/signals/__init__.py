@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import importlib
 import signal
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from netpoll.errors import ChannelClosed
 from netpoll.signals import table
+from netpoll.signals.handler import ToChannel
 
 if TYPE_CHECKING:
     from netpoll.signals.context import NotifyContext, SignalReceived, notify_context
@@ -57,20 +56,6 @@ class _Channel(Protocol):
 _ChannelT = TypeVar("_ChannelT", bound=_Channel)
 
 
-@dataclass(frozen=True, slots=True)
-class _To:
-    """What the table calls to tell a channel; two of the same channel are equal."""
-
-    channel: _Channel
-
-    def __call__(self, number: int) -> bool:
-        try:
-            self.channel.try_send(table.known(number))
-        except ChannelClosed:
-            return False
-        return True
-
-
 class Notification(Generic[_ChannelT]):
     """That a channel is told of signals; made by `notify`. `with` yields the channel."""
 
@@ -80,7 +65,7 @@ class Notification(Generic[_ChannelT]):
 
     def stop(self) -> None:
         """Tell the channel no more of the signals that this `notify` has added. Any thread."""
-        table.remove(_To(self._channel), self._numbers)
+        table.remove(ToChannel(self._channel), self._numbers)
 
     def __enter__(self) -> _ChannelT:
         return self._channel
@@ -105,7 +90,7 @@ def notify(channel: _ChannelT, *sigs: int) -> Notification[_ChannelT]:
     Source: go1.27 os/signal/signal.go Notify
     """
     numbers = table.check(sigs) if sigs else table.catchable()
-    return Notification(channel, table.add(_To(channel), numbers))
+    return Notification(channel, table.add(ToChannel(channel), numbers))
 
 
 def stop(channel: _Channel) -> None:
@@ -114,7 +99,7 @@ def stop(channel: _Channel) -> None:
     What nobody is told of does what it did before. Does not park. Any thread.
     Source: go1.27 os/signal/signal.go Stop
     """
-    table.remove(_To(channel))
+    table.remove(ToChannel(channel))
 
 
 def reset(*sigs: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from netpoll.context import CancelContext, Context, ContextCancelled, background, with_cancel
 from netpoll.signals import table
+from netpoll.signals.handler import known
 
 
 class SignalReceived(ContextCancelled):
@@ -55,7 +56,7 @@ class _Cancelling:
         self._context = context
 
     def __call__(self, number: int) -> bool:
-        self._context.cancel(SignalReceived(table.known(number)))
+        self._context.cancel(SignalReceived(known(number)))
         return True
 
 

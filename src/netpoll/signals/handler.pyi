@@ -1,11 +1,27 @@
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from types import FrameType
+from typing import Any, final
 
-_T = TypeVar("_T")
+def known(number: int) -> int: ...
+def set_handler(
+    number: int, handler: Callable[[int, FrameType | None], Any] | int | None
+) -> None: ...
 
-def without_parking(fn: Callable[..., _T], /, *args: Any) -> _T:
-    """Call fn so that nothing in it parks or gives others a turn: RuntimeError for what would.
+@final
+class ToChannel:
+    def __new__(cls, channel: object) -> ToChannel: ...
+    def __call__(self, number: int) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
 
-    A handler runs between two bytecodes of the goroutine that happens to run, which may hold a lock
-    of the module threading at that moment: nobody else of this thread may run before it goes on.
-    """
+@final
+class Delivery:
+    def __new__(
+        cls,
+        entries: dict[int, Any],
+        lock: AbstractContextManager[bool],
+        remove: Callable[[Callable[[int], bool], Iterable[int]], object],
+        withdraw: Callable[[int], object],
+    ) -> Delivery: ...
+    def __call__(self, number: int, frame: FrameType | None) -> None: ...

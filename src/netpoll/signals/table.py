@@ -14,7 +14,7 @@ Rules
   * A signal goes to the receivers or to the handler from before, never to both and never to none.
   * `deliver` runs between two bytecodes of whatever the main thread does, or while its scheduler
     looks for work. It holds the lock, so that nobody hears of a signal once he has left. A receiver
-    neither parks nor raises.
+    neither parks nor raises; one that another signal's handler breaks off is called again.
 
 Source: go1.27 os/signal/signal.go; CPython Modules/signalmodule.c
 """
@@ -30,9 +30,9 @@ from typing import Any, TypeAlias
 
 from netpoll._runtime import lifecycle
 from netpoll._runtime.scheduler import attached_scheduler
-from netpoll.signals.handler import without_parking
+from netpoll.signals.handler import Delivery, known, set_handler
 
-Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
+Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 Receiver: TypeAlias = Callable[[int], bool]
 """Is called with a signal's number; returns False if it is of no more use."""
 
@@ -86,14 +86,6 @@ def check(numbers: Iterable[int]) -> list[int]:
 def name_of(number: int) -> str:
     """Return the name of a signal."""
     return getattr(known(number), "name", f"signal {number}")
-
-
-def known(number: int) -> int:
-    """Return the signal of that number as one of signal.Signals, if it has a name."""
-    try:
-        return signal.Signals(number)
-    except ValueError:  # one of the real-time signals
-        return number
 
 
 def add(receiver: Receiver, numbers: list[int]) -> list[int]:
@@ -170,30 +162,18 @@ def reset(numbers: list[int] | None) -> None:
                 entry.receivers = ()
 
 
-def deliver(number: int, frame: FrameType | None) -> None:
-    """Handle a signal, in the main thread: offer it to who hears of it, else to who did before."""
-    with _lock:
-        entry = _entries.get(number)
-        receivers = () if entry is None else entry.receivers
-        heard = without_parking(_offer, receivers, number)
-        for receiver in receivers:
-            if receiver not in heard:
-                remove(receiver, [number])
-        if heard:
-            return
-        entry = _entries.pop(number, entry) or _Entry(_at_start(number))
-        before = _settled(number, entry.before)
-        if signal.getsignal(number) == deliver:
-            _set_handler(number, before)
-    if callable(before):
-        before(number, frame)
-    elif before == signal.SIG_DFL:
-        signal.raise_signal(number)
+def _withdraw(number: int) -> Handler:
+    """Give back the handler of a signal that nobody hears of; return the one that is in force."""
+    present = signal.getsignal(number)
+    if present == deliver:
+        present = _settled(number, (_entries.get(number) or _Entry(_at_start(number))).before)
+        set_handler(number, present)
+    _entries.pop(number, None)
+    return present
 
 
-def _offer(receivers: tuple[Receiver, ...], number: int) -> list[Receiver]:
-    """Call the receivers; return those that are still of use."""
-    return [receiver for receiver in receivers if receiver(number)]
+deliver = Delivery(_entries, _lock, remove, _withdraw)
+"""Handles a signal, in the main thread: offers it to who hears of it, else to who did before."""
 
 
 # ---- handlers --------------------------------------------------------------------------------
@@ -215,16 +195,14 @@ def _is_installed(number: int, handler: Handler) -> bool:
 def _install(number: int, entry: _Entry, handler: Handler) -> None:
     if entry.installed != handler:
         entry.installed = handler  # first: a Ctrl-C may come when it is
-        _set_handler(number, handler)
+        set_handler(number, handler)
 
 
 def _give_back(number: int, entry: _Entry) -> None:
     """Restore the handler from before, unless somebody else has set one. Main thread."""
-    try:
-        if signal.getsignal(number) == entry.installed:
-            _set_handler(number, _settled(number, entry.before))
-    finally:
-        _entries.pop(number, None)
+    if signal.getsignal(number) == entry.installed:
+        set_handler(number, _settled(number, entry.before))
+    _entries.pop(number, None)  # last: without it nobody would know what to give back
 
 
 def _settled(number: int, before: Handler) -> Handler:
@@ -239,23 +217,6 @@ def _at_start(number: int) -> Handler:
     if number == signal.SIGINT:
         return signal.default_int_handler
     return signal.SIG_IGN if number in {signal.SIGPIPE, signal.SIGXFSZ} else signal.SIG_DFL
-
-
-def _set_handler(number: int, handler: Handler) -> None:
-    """Install a handler; what another signal's handler raises meanwhile comes after that."""
-    # Python looks for pending signals before it changes the handler. One that came after the look
-    # would be dropped: the kernel keeps it until the change is made.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        try:
-            signal.signal(number, handler)
-        except (OSError, TypeError, ValueError):
-            raise
-        except BaseException:
-            signal.signal(number, handler)
-            raise
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _on_main_thread() -> bool:
