@@ -49,7 +49,22 @@ cdef inline bint can_put(Chan chan) noexcept:
     return chan.shut or chan.receivers.first != NULL or chan.count < chan.limit
 
 
+cdef int yield_or_stop(Scheduler s) except -1
+
+
+cdef inline int take_turn() except -1:
+    """Before an operation: when the budget is spent let the others have their turn, and raise what is pending then.
+
+    So a loop that never has to wait ends with its time. Before, for what an operation that raises was to do is not done.
+    """
+    cdef Scheduler s = scheduler_or_none()
+    if s is None:
+        return 0
+    s.budget -= 1
+    return yield_or_stop(s) if s.budget <= 0 and s.current != NULL else 0
+
+
 cdef inline int give_turn() except -1:
-    """After an operation that need not wait: let the others have their turn when the budget is spent."""
+    """After an operation that never waits: let the others have their turn when the budget is spent."""
     cdef Scheduler s = scheduler_or_none()
     return 0 if s is None else spend(s)

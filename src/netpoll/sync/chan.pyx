@@ -170,6 +170,12 @@ cdef object closed_error(Chan chan):
     return ChannelClosed("the channel is closed" if chan.label is None else f"channel {chan.label} is closed")
 
 
+cdef int yield_or_stop(Scheduler s) except -1:
+    cdef G g = <G>s.current
+    s.yield_(g)
+    return s.raise_pending(g) if g.stop else 0
+
+
 # ---- what waits ------------------------------------------------------------------------------
 
 cdef int send_waiting(Chan chan, PyObject *value, int64_t until) except -1:
@@ -264,9 +270,10 @@ cdef class Chan:
         Source: go1.27 runtime/chan.go chansend.
         """
         cdef int64_t until = moment(timeout)
-        cdef int outcome = put(self, <PyObject *>value)
+        cdef int outcome
+        take_turn()
+        outcome = put(self, <PyObject *>value)
         if outcome == DONE:
-            give_turn()
             return
         if outcome == MUST_WAIT:
             outcome = send_waiting(self, <PyObject *>value, until)
@@ -284,11 +291,11 @@ cdef class Chan:
         """
         cdef int64_t until = moment(timeout)
         cdef PyObject *value = NULL
-        cdef int outcome = take(self, &value)
+        cdef int outcome
+        take_turn()
+        outcome = take(self, &value)
         if outcome == DONE:
-            received = own(value)
-            give_turn()
-            return received
+            return own(value)
         if outcome == MUST_WAIT:
             outcome = receive_waiting(self, &value, until)
         if outcome == DONE:
@@ -302,11 +309,11 @@ cdef class Chan:
 
     def __next__(self):
         cdef PyObject *value = NULL
-        cdef int outcome = take(self, &value)
+        cdef int outcome
+        take_turn()
+        outcome = take(self, &value)
         if outcome == DONE:
-            received = own(value)
-            give_turn()
-            return received
+            return own(value)
         if outcome == MUST_WAIT:
             outcome = receive_waiting(self, &value, 0)
         if outcome == CLOSED:

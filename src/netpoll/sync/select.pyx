@@ -17,7 +17,7 @@ from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
 from netpoll.sync.cases cimport Case, Wait, begin_wait, end_wait, join_line, stand
-from netpoll.sync.chan cimport CLOSED, DONE, Chan, can_put, can_take, closed_error, give_turn, own, put, take
+from netpoll.sync.chan cimport CLOSED, DONE, Chan, can_put, can_take, closed_error, give_turn, own, put, take, take_turn
 
 cdef extern from *:
     """
@@ -115,7 +115,6 @@ cdef object carry_out(tuple cases, Py_ssize_t chosen):
         result = (chosen, own(value), True)
     else:
         result = (chosen, None, False)
-    give_turn()
     return result
 
 
@@ -193,11 +192,15 @@ def select(*cases, timeout=None, default=False):
     """
     cdef int64_t until = moment(timeout)
     cdef bint at_once = bool(default)
-    cdef Py_ssize_t chosen = choose(cases)
+    cdef Py_ssize_t chosen
+    if at_once:
+        give_turn()
+    else:
+        take_turn()
+    chosen = choose(cases)
     if chosen >= 0:
         return carry_out(cases, chosen)
     if at_once:
-        give_turn()
         return -1, None, False
     outcome = wait_for_one(cases, until)
     if outcome is None:
