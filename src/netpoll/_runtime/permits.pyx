@@ -33,10 +33,10 @@ cdef bint park_for(uint8_t permit, object timeout) except -1:
         g.permits &= ~permit
         return True
     g.reason = "park" if permit == BY_READY else "a call on a thread"
-    g.state = G_WAITING
-    g.parked_for = permit
     if until:
-        s.timers.arm(&g.timer, until)
+        s.timers.arm(&g.timer, until)   # may raise: before it counts as waiting
+    g.parked_for = permit
+    g.state = G_WAITING
     s.outside += 1
     try:
         park_current(s, g)
