@@ -129,6 +129,27 @@ def main():
         told(until_forked(sleep, 0.04))
     go(work).join()
 """,
+    "joining a goroutine of another thread": """
+expected = (0, 0)
+def main():
+    from netpoll._runtime.scheduler import ensure_scheduler
+    goroutines, begun = [], threading.Event()
+    def other():
+        goroutines.append(go(sleep, 0.2))
+        begun.set()
+        goroutines[0].join()
+    def join():
+        try:
+            goroutines[0].join(0.04)
+        except TimeoutError:
+            pass
+    threading.Thread(target=run, args=(other,)).start()
+    begun.wait()
+    soon()
+    until_forked(join)
+    scheduler = ensure_scheduler()
+    told((scheduler.outside, scheduler.calls))
+""",
 }
 
 

@@ -20,6 +20,7 @@ from netpoll._runtime.g cimport (
     G_NEW,
     G_RUNNING,
     G_WAITING,
+    ON_THREAD,
     failed,
     name_of,
     push,
@@ -164,9 +165,12 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
     cdef Waiter *waiter = enqueue(&target.joiners, <void *>g)
     s.outside += elsewhere
     s.calls += elsewhere
+    if elsewhere:
+        g.parked_for = ON_THREAD
     try:
         return wait_queue(s, waiter, g, until)
     finally:
+        g.parked_for = 0
         s.outside -= elsewhere
         s.calls -= elsewhere
 
