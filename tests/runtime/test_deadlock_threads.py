@@ -36,6 +36,29 @@ print(told)
     )
 
 
+def test_they_are_told_where_each_of_them_stands() -> None:
+    assert (
+        program("""
+def wait_here():
+    here.recv()
+def wait_there():
+    there.recv()
+def main(wait):
+    try:
+        wait()
+    except DeadlockError as error:
+        told.append("in wait_here" in str(error) and "in wait_there" in str(error))
+told = []
+thread = threading.Thread(target=run, args=(main, wait_there))
+thread.start()
+run(main, wait_here)
+thread.join()
+print(told)
+""")
+        == "[True, True]\n"
+    )
+
+
 def test_a_plain_thread_may_still_send() -> None:
     assert (
         program("""

@@ -60,6 +60,14 @@ def stuck_too(scheduler: Scheduler) -> list[Scheduler]:
     ]
 
 
+def thread_of(scheduler: Scheduler) -> int | None:
+    """Return the number of the thread that has this scheduler, None if there is none any more."""
+    for ident, of_it in list(_schedulers.items()):
+        if of_it() is scheduler:
+            return ident
+    return None
+
+
 def after_fork() -> None:
     """In the child: there is no other thread."""
     own = _schedulers.get(threading.get_ident())

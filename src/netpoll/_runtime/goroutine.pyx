@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t
 import sys
 from types import GenericAlias
 
-from netpoll._runtime import report
+from netpoll._runtime import deadlock, report
 from netpoll._runtime.clock cimport after, moment, nanoseconds, np_coarse_time
 from netpoll._runtime.g cimport (
     G,
@@ -121,7 +121,11 @@ cdef class Goroutine(G):
             Py_DECREF(<object>here)
         if here == g.greenlet:      # it looks for work for the others
             return sys._getframe()
-        return (<object>g.greenlet).gr_frame
+        frame = (<object>g.greenlet).gr_frame
+        if frame is None and <void *>g == (<Scheduler>g.scheduler).seeker:
+            # The same on another thread: its greenlet is the one that runs there.
+            return sys._current_frames().get(deadlock.thread_of(g.scheduler))
+        return frame
 
     def join(self, timeout=None):
         """Wait for the end; return the function's result or raise its exception.
