@@ -123,7 +123,6 @@ cdef int give_back(Scheduler s, list raised) except -1:
     return 0
 
 
-
 # ---- the end of a run ----------------------------------------------------------------------------
 
 def run(main, tuple args, dict kwargs):

@@ -55,7 +55,7 @@ cdef int yield_or_stop(Scheduler s) except -1
 cdef inline int take_turn() except -1:
     """Before an operation: when the budget is spent let the others have their turn, and raise what is pending then.
 
-    So a loop that never has to wait ends with its time. Before, for what an operation that raises was to do is not done.
+    So a loop that never has to wait ends with its time. Before: an operation that raises has done nothing.
     """
     cdef Scheduler s = scheduler_or_none()
     if s is None:
