@@ -412,6 +412,30 @@ def test_a_timer_that_was_stopped_or_dropped_is_a_deadlock() -> None:
     assert says(lines) == "told\ntold\n"
 
 
+@pytest.mark.parametrize("what", ["after(3600)", "tick(3600)", "Alarm(3600, print)"])
+def test_it_may_be_collected_together_with_its_scheduler(what: str) -> None:
+    assert (
+        says(
+            f"""
+        import gc
+        from netpoll import after, run, tick
+        from netpoll._runtime.alarm import Alarm
+
+        def main():
+            timer = {what}
+            ring = [timer]
+            ring.append(ring)
+
+        for _ in range(3):
+            run(main)  # its scheduler has nobody else after that
+            gc.collect()
+        print("well")
+        """
+        )
+        == "well\n"
+    )
+
+
 def test_a_timer_ends_with_its_run() -> None:
     channels: list[TimerChan] = []
 
