@@ -1,6 +1,7 @@
 """What the tests of netpoll.sync share."""
 
 import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -22,3 +23,14 @@ def at_every_allocation() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+@pytest.fixture
+def switching_often() -> Iterator[None]:
+    """Have the threads take turns as often as the interpreter can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -1,9 +1,8 @@
 """Channels between threads: each value once, whoever sends and receives on whichever thread."""
 
-import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,15 +15,6 @@ from netpoll.sync.select import select
 from tests.running import Outcome, in_run, on_thread, parked
 
 THREADS = 8
-
-
-@pytest.fixture
-def switching_often() -> Iterator[None]:
-    """Have the threads take turns as often as the interpreter can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 10])

@@ -26,17 +26,7 @@ from netpoll.sync.concurrent import map_concurrent, race
 from netpoll.sync.event import Event
 from tests.conftest import Unhandled
 from tests.running import in_run, on_thread, parked
-
-LONG = 3600.0
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
-
-
-def fail(text: object = "boom") -> None:
-    raise Boom(str(text))
-
+from tests.sync.failing import LONG, Boom, fail
 
 # ---- race ------------------------------------------------------------------------------------
 

@@ -20,12 +20,9 @@ from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.sync.completed import as_completed
 from netpoll.sync.concurrent import map_concurrent, race
 from tests.running import in_run
+from tests.sync.failing import Boom
 
 SEEDS = range(1, 1001)
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
 
 
 def turns(number: int) -> None:

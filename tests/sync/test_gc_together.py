@@ -28,12 +28,9 @@ from netpoll.sync.concurrent import map_concurrent, race
 from netpoll.sync.group import Group
 from netpoll.sync.select import select
 from tests.running import in_run
+from tests.sync.failing import Boom
 
 TIMES = 30
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
 
 
 class Meddler:

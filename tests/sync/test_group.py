@@ -16,29 +16,7 @@ from netpoll import (
 )
 from netpoll.sync.group import Group
 from tests.running import in_run, on_thread, parked
-
-LONG = 3600.0
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
-
-
-def fail(text: str = "boom") -> None:
-    raise Boom(text)
-
-
-def fail_later(seconds: float) -> None:
-    sleep(seconds)
-    fail()
-
-
-def fail_when_cancelled(text: str) -> None:
-    try:
-        sleep(LONG)
-    finally:
-        raise Boom(text)
-
+from tests.sync.failing import LONG, Boom, fail, fail_later, fail_when_cancelled
 
 # ---- the wait
 

@@ -18,29 +18,7 @@ from netpoll import (
 from netpoll.sync.group import Group
 from netpoll.testing import each_seed
 from tests.running import begin, in_run, parked
-
-LONG = 3600.0
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
-
-
-def fail(text: str = "boom") -> None:
-    raise Boom(text)
-
-
-def fail_later(seconds: float) -> None:
-    sleep(seconds)
-    fail()
-
-
-def fail_when_cancelled(text: str) -> None:
-    try:
-        sleep(LONG)
-    finally:
-        raise Boom(text)
-
+from tests.sync.failing import LONG, Boom, fail, fail_later, fail_when_cancelled
 
 # ---- being cancelled
 

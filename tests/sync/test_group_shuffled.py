@@ -20,12 +20,9 @@ from netpoll import (
 from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.sync.group import Group
 from tests.running import in_run
+from tests.sync.failing import Boom
 
 SEEDS = range(1, 1001)
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
 
 
 class Account:

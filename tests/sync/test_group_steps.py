@@ -20,16 +20,7 @@ from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.sync.event import Event
 from netpoll.sync.group import Group
 from tests.running import in_run, parked
-
-LONG = 3600.0
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
-
-
-def fail() -> None:
-    raise Boom
+from tests.sync.failing import LONG, Boom, fail
 
 
 def work(ended: list[str], name: str) -> None:

@@ -19,24 +19,7 @@ from netpoll._runtime import lifecycle, report
 from netpoll.sync.event import Event
 from netpoll.sync.group import Group
 from tests.running import Outcome, in_run, on_thread, parked, says
-
-LONG = 3600.0
-
-
-class Boom(Exception):
-    """What goes wrong in these tests."""
-
-
-def fail(text: str = "boom") -> None:
-    raise Boom(text)
-
-
-def fail_when_cancelled(text: str) -> None:
-    try:
-        sleep(LONG)
-    finally:
-        raise Boom(text)
-
+from tests.sync.failing import LONG, Boom, fail, fail_when_cancelled
 
 # ---- threads, forks and the end
 

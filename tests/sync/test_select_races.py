@@ -1,7 +1,6 @@
 """select while other goroutines and threads change its channels, and from stacks of any depth."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -11,14 +10,6 @@ from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
 from tests.running import Outcome, in_run, on_thread, parked
-
-
-@pytest.fixture
-def switching_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def fill(channel: Chan[int]) -> None:
