@@ -16,6 +16,7 @@ from netpoll.context import (
     ContextDeadlineExceeded,
     after_func,
     background,
+    cause,
     with_cancel,
     with_timeout,
     with_value,
@@ -206,6 +207,41 @@ def test_simultaneous_cancels_from_eight_threads(_turn: int) -> None:
         thread.join()
     assert len(seen) == 8
     assert children_of(parent) == 0
+
+
+@in_run
+def test_who_hears_of_the_parent_may_cancel_the_child() -> None:
+    """Source: go1.27 context/context_test.go TestInterlockedCancels."""
+    parent = with_cancel(background())
+    child = with_cancel(parent)
+
+    def cancel_child() -> None:
+        parent.wait()
+        child.cancel(Why("child"))
+
+    for wait in (cancel_child, child.wait):
+        parked(go(wait))
+    parent.cancel(Why("parent"))
+    assert child.wait(5)
+    gosched()
+    assert str(cause(child)) == "parent"
+
+
+def test_who_sees_that_it_is_done_sees_why() -> None:
+    """Source: go1.27 context/context_test.go TestContextErrDoneRace, TestCauseRace."""
+
+    def main() -> None:
+        for _ in range(200):
+            context = with_cancel(background())
+            canceller = threading.Thread(target=context.cancel, args=(Why("why"),))
+            canceller.start()
+            while context.err is None:
+                """Look without a wait, so that it comes in the midst."""
+            assert str(cause(context)) == "why"
+            assert select(context.done(), default=True) == (0, None, False)
+            canceller.join()
+
+    on_thread(run, main)
 
 
 @pytest.mark.parametrize("by_time", [False, True])
