@@ -31,7 +31,7 @@ from netpoll._poll.waiting cimport (
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
 from netpoll._runtime.raised cimport np_take_exception
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE
 from netpoll._runtime.syscalls cimport (
     AF_UNIX,
     CMSG_DATA,
@@ -209,7 +209,6 @@ cdef list receive_fields(PacketFD fd, Py_ssize_t count, Py_ssize_t size):
     unlock(fd, MODE_READ)
     result = <list>raw
     Py_DECREF(result)
-    spend(get_scheduler())
     return result
 
 
@@ -306,7 +305,6 @@ cpdef Py_ssize_t send_batch(PacketFD fd, list messages) except -1:
     if send_quietly(fd, letters, until) < 0:
         unlock_and_tell(fd, letters)
     unlock(fd, MODE_WRITE)
-    spend(get_scheduler())
     return letters.done
 
 

@@ -30,7 +30,7 @@ from netpoll._poll.socket_fd cimport ADDRESS_SIZE
 from netpoll._poll.stream_fd cimport StreamFD
 from netpoll._runtime.clock cimport after, nanotime
 from netpoll._runtime.netpoll cimport MODE_READ
-from netpoll._runtime.scheduler cimport Scheduler, get_scheduler, spend
+from netpoll._runtime.scheduler cimport Scheduler, get_scheduler
 from netpoll._runtime.syscalls cimport POLLIN, SOCK_CLOEXEC, SOCK_NONBLOCK, kernel, sockaddr, socklen_t
 from netpoll.errors import DeadlineExceeded
 
@@ -70,8 +70,6 @@ cdef class ListenFD(SocketFD):
         cdef int64_t until
         cdef int sysfd
         cdef StreamFD fd
-        # Paid before it is had: once a connection is accepted nothing may be raised that would lose it.
-        spend(s)
         until = lock(self, MODE_READ)
         try:
             check(self, MODE_READ)

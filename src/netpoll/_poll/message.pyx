@@ -27,7 +27,7 @@ from netpoll._poll.waiting cimport (
     wait_for_room,
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
 from netpoll._runtime.syscalls cimport MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_STREAM, iovec, kernel, msghdr
 
 cdef extern from "Python.h":
@@ -117,8 +117,6 @@ cdef Arrival receive_arrival(SocketFD fd, Py_ssize_t size, Py_ssize_t control_si
     check_made(fd)
     if size < 0 or control_size < 0:
         raise ValueError("cannot read a negative number of bytes")
-    # Paid before it is had: once descriptors have come nothing may be raised that would lose them.
-    spend(get_scheduler())
     until = lock(fd, MODE_READ)
     raw = receive_quietly(fd, None, min(size, <Py_ssize_t>MAX_RW), control_size, flags, until)
     return taken(fd, raw)
@@ -142,7 +140,6 @@ cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control
             pieces.count = MAX_VECTOR
         else:
             whole = Pieces((bytearray(pieces.size()),))
-    spend(get_scheduler())
     until = lock(fd, MODE_READ)
     raw = receive_quietly(fd, whole, 0, control_size, flags, until)
     if whole is not pieces and raw != NULL:
@@ -262,7 +259,6 @@ cpdef Py_ssize_t send_message(
     if send_quietly(fd, pieces, memory, flags, address, until, &done) < 0:
         unlock_and_count(fd, done)
     unlock(fd, MODE_WRITE)
-    spend(get_scheduler())
     return done
 
 

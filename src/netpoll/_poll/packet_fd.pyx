@@ -29,7 +29,7 @@ from netpoll._poll.waiting cimport (
     wait_for_room,
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
 from netpoll._runtime.syscalls cimport (
     AF_UNIX,
     MSG_DONTWAIT,
@@ -194,7 +194,6 @@ cdef object receive(PacketFD fd, Py_ssize_t size, bint named):
     unlock(fd, MODE_READ)
     result = <object>raw
     Py_DECREF(result)
-    spend(get_scheduler())
     return result
 
 
@@ -221,7 +220,6 @@ cdef object receive_into(PacketFD fd, object buffer, bint named):
         result = fill(fd, <char *>view.buf, view.len, named)
     finally:
         PyBuffer_Release(&view)
-    spend(get_scheduler())
     return result
 
 
@@ -283,7 +281,6 @@ cdef Py_ssize_t send(PacketFD fd, const char *data, Py_ssize_t size, bytes addre
     if sent < 0:
         unlock_and_count(fd, 0)
     unlock(fd, MODE_WRITE)
-    spend(get_scheduler())
     return sent
 
 

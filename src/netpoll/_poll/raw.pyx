@@ -14,7 +14,6 @@ from libc.stdint cimport int64_t
 from netpoll._poll.fd cimport FD, check, lock, unlock
 from netpoll._poll.stream_fd cimport StreamFD
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY
-from netpoll._runtime.scheduler cimport get_scheduler, spend
 
 
 def raw_read(FD fd not None, fn):
@@ -52,8 +51,6 @@ def raw_control(FD fd not None, fn):
 
 cdef object call_when_ready(FD fd, object fn, int mode):
     cdef int64_t until
-    # Paid before it is had: an interrupt may not take the result away.
-    spend(get_scheduler())
     until = lock(fd, mode)
     try:
         check(fd, mode)

@@ -14,7 +14,6 @@ from libc.string cimport memset
 from netpoll._poll.fd cimport check, fail_errno, unlock
 from netpoll._poll.waiting cimport check_made, lock_to_send, unlock_and_count, wait_for_room
 from netpoll._runtime.netpoll cimport MODE_WRITE
-from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport (
     CMSG_DATA,
     CMSG_FIRSTHDR,
@@ -62,7 +61,6 @@ cpdef Py_ssize_t send_segments(PacketFD fd, object data, Py_ssize_t size, bytes 
         unlock(fd, MODE_WRITE)
     finally:
         PyBuffer_Release(&view)
-    spend(get_scheduler())
     return done
 
 

@@ -20,7 +20,6 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from netpoll._poll.fd cimport FD, blocks, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_WRITE
-from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport POSIX_FADV_WILLNEED, kernel
 
 NOT_HANDLED = -1
@@ -41,7 +40,6 @@ def sendfile(FD fd not None, int source, int64_t offset, int64_t count=-1):
     cdef bint handled
     try:
         handled = send_all(fd, source, offset, INT64_MAX if count < 0 else count, &done)
-        spend(get_scheduler())
     except BaseException as error:
         try:
             error.bytes_written = done

@@ -27,7 +27,6 @@ from netpoll._poll.fd cimport blocks, check, fail_errno, lock, unlock
 from netpoll._poll.pipe_fd cimport PipeFD
 from netpoll._poll.stream_fd cimport StreamFD
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY
-from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport (
     AF_INET,
     AF_INET6,
@@ -129,7 +128,6 @@ cdef class Relay:
         cdef bint handled
         try:
             handled = self.pump_all(target)
-            spend(get_scheduler())
         except BaseException as error:
             try:
                 error.bytes_written = before - self.held

@@ -23,7 +23,7 @@ from libc.string cimport memset
 from netpoll._poll.fd cimport DO_NOT_WAIT, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
 from netpoll._runtime.raised cimport np_take_exception
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler, spend
+from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
 from netpoll._runtime.syscalls cimport (
     AF_INET,
     AF_INET6,
@@ -193,7 +193,6 @@ cdef bytes read(StreamFD fd, Py_ssize_t size):
     unlock(fd, MODE_READ)
     data = <bytes>raw
     Py_DECREF(data)
-    spend(get_scheduler())
     return data
 
 
@@ -247,7 +246,6 @@ cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1:
         got = recv(fd, <char *>view.buf, view.len)
     finally:
         PyBuffer_Release(&view)
-    spend(get_scheduler())
     return got
 
 
@@ -321,7 +319,7 @@ cdef int send_vector(StreamFD fd, iovec *vector, Py_ssize_t count) except -1:
     cdef Py_ssize_t done = 0
     if send_quietly(fd, vector, count, &done) < 0:
         count_and_raise(done)
-    return spend(get_scheduler())
+    return 0
 
 
 cdef int send_all(StreamFD fd, iovec *vector, Py_ssize_t count, Py_ssize_t *done) except -1:

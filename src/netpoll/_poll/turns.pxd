@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from netpoll._poll.fd_mutex cimport FDMutex, try_lock, try_unlock
 from netpoll._runtime.netpoll cimport MODE_READ
+from netpoll._runtime.scheduler cimport get_scheduler, take_turn
 
 cdef enum:
     DO_NOT_WAIT = 1             # a timeout of 0: fail rather than wait
@@ -42,9 +43,13 @@ cdef inline uint8_t *parked(Turns turns, int mode) noexcept:
 cdef inline int64_t lock(Turns turns, int mode) except -1:
     """Take the lock of one direction, after those in line. Parks.
 
+    Each operation begins with it, so here it pays for its turn: once something has come nothing may be raised
+    that would lose it.
+
     Returns when the operation has to end by its own timeout if it had to wait, for the time in line counts;
     else 0: nothing of it has passed.
     """
+    take_turn(get_scheduler())
     if try_lock(&turns.mutex, mode):
         return 0
     return turns.lock_contended(mode)

@@ -20,7 +20,6 @@ from netpoll._poll.stream_fd cimport (
     write,
 )
 from netpoll._runtime.netpoll cimport MODE_READ
-from netpoll._runtime.scheduler cimport get_scheduler, spend
 from netpoll._runtime.syscalls cimport iovec
 
 
@@ -143,7 +142,6 @@ cdef Py_ssize_t recv_vector(StreamFD fd, Vector vector) except -1:
     if got < 0:
         unlock_and_raise(fd, MODE_READ)
     unlock(fd, MODE_READ)
-    spend(get_scheduler())
     return got
 
 

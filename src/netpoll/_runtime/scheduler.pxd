@@ -93,7 +93,16 @@ cdef void ready(void *g) noexcept
 cdef void ready_list(GList *more) noexcept
 cdef void ready_all(WaitQ *queue) noexcept
 
-# After an operation that succeeded without parking: yield when the budget is spent.
+cdef int yield_or_stop(Scheduler s) except -1
+
+# Before an operation that may park: when the budget is spent let the others have their turn, and raise what is
+# pending then, as a park does. So a loop that never has to wait ends with its time; and before, for the work
+# of an operation that raises is not done.
+cdef inline int take_turn(Scheduler s) except -1:
+    s.budget -= 1
+    return yield_or_stop(s) if s.budget <= 0 and s.current != NULL else 0
+
+# The same for an operation that raises only where it parks: yield when the budget is spent.
 cdef inline int spend(Scheduler s) except -1:
     s.budget -= 1
     if s.budget <= 0 and s.current != NULL:

@@ -162,6 +162,12 @@ cdef void ready_all(WaitQ *queue) noexcept:
         g = dequeue(queue, 1)
 
 
+cdef int yield_or_stop(Scheduler s) except -1:
+    cdef G g = <G>s.current
+    s.yield_(g)
+    return s.raise_pending(g) if g.stop or g.interrupt is not None else 0
+
+
 # ---- the scheduler ---------------------------------------------------------------------------
 
 @cython.no_gc_clear     # what is freed after it, in one cycle of garbage, still takes its timers out of the heap

@@ -1,7 +1,7 @@
 """Chan for other compiled modules; see chan.pyx."""
 from cpython.object cimport PyObject
 
-from netpoll._runtime.scheduler cimport Scheduler, scheduler_or_none, spend
+from netpoll._runtime.scheduler cimport Scheduler, scheduler_or_none, spend, take_turn
 from netpoll.sync.cases cimport Line
 
 cdef enum Outcome:
@@ -49,19 +49,10 @@ cdef inline bint can_put(Chan chan) noexcept:
     return chan.shut or chan.receivers.first != NULL or chan.count < chan.limit
 
 
-cdef int yield_or_stop(Scheduler s) except -1
-
-
-cdef inline int take_turn() except -1:
-    """Before an operation: when the budget is spent let the others have their turn, and raise what is pending then.
-
-    So a loop that never has to wait ends with its time. Before: an operation that raises has done nothing.
-    """
+cdef inline int begin_turn() except -1:
+    """Before an operation that may wait; see take_turn."""
     cdef Scheduler s = scheduler_or_none()
-    if s is None:
-        return 0
-    s.budget -= 1
-    return yield_or_stop(s) if s.budget <= 0 and s.current != NULL else 0
+    return 0 if s is None else take_turn(s)
 
 
 cdef inline int give_turn() except -1:

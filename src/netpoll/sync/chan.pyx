@@ -170,12 +170,6 @@ cdef object closed_error(Chan chan):
     return ChannelClosed("the channel is closed" if chan.label is None else f"channel {chan.label} is closed")
 
 
-cdef int yield_or_stop(Scheduler s) except -1:
-    cdef G g = <G>s.current
-    s.yield_(g)
-    return s.raise_pending(g) if g.stop else 0
-
-
 # ---- what waits ------------------------------------------------------------------------------
 
 cdef int send_waiting(Chan chan, PyObject *value, int64_t until) except -1:
@@ -271,7 +265,7 @@ cdef class Chan:
         """
         cdef int64_t until = moment(timeout)
         cdef int outcome
-        take_turn()
+        begin_turn()
         outcome = put(self, <PyObject *>value)
         if outcome == DONE:
             return
@@ -292,7 +286,7 @@ cdef class Chan:
         cdef int64_t until = moment(timeout)
         cdef PyObject *value = NULL
         cdef int outcome
-        take_turn()
+        begin_turn()
         outcome = take(self, &value)
         if outcome == DONE:
             return own(value)
@@ -310,7 +304,7 @@ cdef class Chan:
     def __next__(self):
         cdef PyObject *value = NULL
         cdef int outcome
-        take_turn()
+        begin_turn()
         outcome = take(self, &value)
         if outcome == DONE:
             return own(value)

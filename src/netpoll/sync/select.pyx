@@ -17,7 +17,19 @@ from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
 from netpoll.sync.cases cimport Case, Wait, begin_wait, end_wait, join_line, stand
-from netpoll.sync.chan cimport CLOSED, DONE, Chan, can_put, can_take, closed_error, give_turn, own, put, take, take_turn
+from netpoll.sync.chan cimport (
+    CLOSED,
+    Chan,
+    DONE,
+    begin_turn,
+    can_put,
+    can_take,
+    closed_error,
+    give_turn,
+    own,
+    put,
+    take,
+)
 
 cdef extern from *:
     """
@@ -196,7 +208,7 @@ def select(*cases, timeout=None, default=False):
     if at_once:
         give_turn()
     else:
-        take_turn()
+        begin_turn()
     chosen = choose(cases)
     if chosen >= 0:
         return carry_out(cases, chosen)
