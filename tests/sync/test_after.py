@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from netpoll import blocking, go, gosched, run, sleep
+from netpoll import blocking, current, go, gosched, run, sleep
 from netpoll._runtime.clock import stand_at
-from netpoll.errors import ChannelClosed
+from netpoll._runtime.scheduler import ensure_scheduler
+from netpoll.errors import ChannelClosed, DeadlockError
 from netpoll.sync.after import TimerChan, after, tick
 from netpoll.sync.chan import Chan
 from netpoll.sync.select import select
+from netpoll.testing import virtual_clock
 from tests.running import Outcome, in_run, on_thread, parked, says
 
 PERIOD = 0.005
@@ -492,3 +494,41 @@ def test_many_tickers_under_load_all_tick() -> None:
     assert [goroutine.join() for goroutine in counting] == [20] * 50
     stop = True
     churning.join()
+
+
+def test_a_ticker_that_nobody_receives_from_hides_no_deadlock() -> None:
+    """Source: go1.27 runtime/time.go: a channel's timer is in the heap while somebody waits."""
+
+    def main() -> None:
+        ticker = tick(0.001)
+        go(current().join).join()
+        ticker.stop()
+
+    with pytest.raises(DeadlockError):
+        on_thread(run, main)
+
+
+@in_run
+def test_a_ticker_that_nobody_receives_from_wakes_nobody_and_keeps_its_rate() -> None:
+    with virtual_clock() as clock:
+        begin = time.monotonic()
+        ticker = tick(10)
+        armed = ensure_scheduler().armed_timers()
+        clock.advance(25)
+        assert ensure_scheduler().armed_timers() == armed - 1
+        assert ticker.recv() - begin == pytest.approx(10)
+        assert ensure_scheduler().armed_timers() == armed
+        assert ticker.recv() - begin == pytest.approx(30)
+        assert ticker.stop()
+        assert ensure_scheduler().armed_timers() == armed - 1
+        clock.advance(100)
+        assert not ticker.try_recv()[1]
+
+
+@in_run
+def test_another_threads_receiver_wakes_a_ticker_that_is_asleep() -> None:
+    ticker = tick(0.002)
+    sleep(0.01)  # nobody has received: its scheduler has nothing to wake up for
+    seen = blocking(lambda: [ticker.recv() for _ in range(5)])
+    assert seen == sorted(set(seen))
+    ticker.stop()

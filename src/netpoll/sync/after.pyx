@@ -3,9 +3,11 @@
     timer           fires                               stop                reset
     once, pending   sends the time, done                done                pending again
     once, done      -                                   -                   pending
-    periodic        sends unless the last is still      done                periodic, with the new period
-                    there, pending for the next multiple
-                    of its period
+    periodic        sends, pending for the next         done                periodic, with the new period
+                    multiple of its period; asleep
+                    if nobody has received it
+    asleep          - (until somebody receives:         done                periodic, with the new period
+                    then periodic)
 
 The timer lies in the heap of the scheduler of the thread that made it and fires when that one looks for work; what is
 due already arrives, too, when somebody receives. It holds no reference: with the channel it goes.
@@ -27,21 +29,45 @@ cdef void fired(Timer *timer, GList *ready) noexcept:
 
 
 cdef void arrive(Chan chan) noexcept:
-    """Let a timer that is due fire although its scheduler has not come to it yet."""
+    """Let a timer that is due fire although its scheduler has not come to it yet; wake one that is asleep."""
     cdef TimerChan self = <TimerChan>chan
-    if self.timer.when != NO_TIME and self.timer.when <= nanotime():
+    cdef int64_t now
+    if self.timer.when == NO_TIME:
+        if not self.asleep or self.shut:
+            return
+        now = nanotime()
+        self.asleep = False
+        if self.count:
+            skip(self, now)     # what has become due since then is dropped: the last tick is still there
+        elif self.due <= now:
+            send_time(self)
+            return
+        self.scheduler.timers.arm(&self.timer, self.due)
+        self.scheduler.stir()
+    elif self.timer.when <= nanotime():
         self.scheduler.timers.remove(&self.timer)
         send_time(self)
 
 
 cdef void send_time(TimerChan chan) noexcept:
-    """Send the time, and arm the timer for the next one; it has just left its place in the heap."""
+    """Send the time, and arm the timer for the next one; it has just left its place in the heap.
+
+    Not while nobody receives: it would wake its thread for nothing, and have a deadlock pass for a wait.
+    """
     cdef int64_t now = nanotime()
-    if chan.period and not chan.shut:
-        if chan.due <= now:
-            chan.due += chan.period * ((now - chan.due) // chan.period + 1)
-        chan.scheduler.timers.arm(&chan.timer, chan.due)
     offer(chan, <double>now / 1e9)
+    if chan.period and not chan.shut:
+        skip(chan, now)
+        if chan.count:
+            chan.asleep = True
+        else:
+            chan.scheduler.timers.arm(&chan.timer, chan.due)
+
+
+cdef void skip(TimerChan chan, int64_t now) noexcept:
+    """Let the next tick be due at the next multiple of the period."""
+    if chan.due <= now:
+        chan.due += chan.period * ((now - chan.due) // chan.period + 1)
 
 
 @cython.final
@@ -56,6 +82,7 @@ cdef class TimerChan(Chan):
     cdef Scheduler scheduler
     cdef int64_t period     # ns; 0: once
     cdef int64_t due
+    cdef bint asleep
 
     def __cinit__(self):
         timer_init(&self.timer, fired, <void *>self)
@@ -81,6 +108,7 @@ cdef class TimerChan(Chan):
         """
         cdef bint pending = self.timer.when != NO_TIME or self.count > 0
         self.scheduler.timers.remove(&self.timer)
+        self.asleep = False
         drain(self)
         return pending
 
