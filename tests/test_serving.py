@@ -461,10 +461,11 @@ def test_a_handler_that_will_not_end_holds_it_up_for_a_while_only(
         until(lambda: bool(release[0].done))
 
 
-class Stubborn:
+class Stubborn(net.Listener):
     """A listener that has its acceptor wait for ever, whoever cancels it."""
 
     closed = False
+    local_addr = net.TCPAddr("127.0.0.1", 1)
 
     def __init__(self) -> None:
         self.acceptor: Any = None

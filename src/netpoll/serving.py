@@ -176,7 +176,8 @@ class _Server:
             if self._places is not None:
                 self._places.send(None)
             if self._no_more:
-                raise ClosedError  # noqa: TRY301 - as accept does
+                conn.close()
+                return
             handler = go(self._handle, conn)
             handler.name = f"{self._name}-{handler.id}"
         except BaseException:

@@ -127,17 +127,25 @@ class Host:
         self._visits: set[Visit[Any]] = set()
         self._closing = False
         self._begun = threading.Event()
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
 
     def begin(self) -> None:
-        """Begin the thread."""
+        """Begin the thread; RuntimeError, with the cause, if it cannot run goroutines."""
         self._thread.start()
         self._begun.wait()
+        if self._failure is not None:
+            raise RuntimeError("the thread of to_async() cannot begin") from self._failure
 
     def _run(self) -> None:
         try:
             lifecycle.run(self._stay)
+        except BaseException as exception:
+            if self._begun.is_set():
+                raise
+            self._failure = exception
         finally:
+            self._begun.set()
             for visit in list(self._visits):
                 visit.fail(_ended())
             self.ended.open()
@@ -165,7 +173,8 @@ class Host:
     def begin_to_close(self) -> None:
         """Cancel the goroutines and end the thread, without waiting for it. Any thread."""
         self._closing = True
-        ready(self._main)
+        if self._begun.is_set() and self._failure is None:  # else it sees that at its beginning
+            ready(self._main)
 
     def join(self, patience: float) -> None:
         """Wait for the end of the thread; blocks."""
@@ -181,8 +190,14 @@ def _host() -> Host:
     with _lock:
         if not _hosts:
             host = Host()
-            host.begin()
+            # First: one whose beginning is broken off ends in order, too.
             _hosts.append(host)
+            try:
+                host.begin()
+            except BaseException:
+                _hosts.clear()
+                host.begin_to_close()
+                raise
         return _hosts[0]
 
 

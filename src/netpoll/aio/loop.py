@@ -17,7 +17,7 @@ import os
 import threading
 import weakref
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Self, TypeVar
 
 from netpoll._runtime import lifecycle
@@ -58,37 +58,24 @@ class Loop:
 
     def run(self, awaitable: Awaitable[T], *, timeout: float | None = None) -> T:
         """Run a coroutine on this loop and return its result; see `aio.run`."""
+        errand = Errand(_coroutine(awaitable))
         with time_limit(timeout):
-            result = self._send(awaitable).outcome()
+            result = errand.outcome(self._send)
         return result  # noqa: RET504 - inside, the type checker takes the scope to swallow
 
-    @contextmanager
-    def enter(self, manager: AbstractAsyncContextManager[T, Any]) -> Iterator[T]:
+    def enter(self, manager: AbstractAsyncContextManager[T, Any]) -> AbstractContextManager[T]:
         """Enter an async context manager from blocking code; see `aio.enter`."""
-        stay = Stay(manager)
-        stay.errand = self._send(stay.live(), stay.at_end)
-        with stay.between() as value:
-            yield value
+        return Stay(manager).between(self._send)
 
     def iterate(self, items: AsyncIterable[T]) -> Iterator[T]:
         """Iterate over an async iterable from blocking code; see `aio.iterate`."""
-        telling = Telling(items)
-        telling.errand = self._send(telling.tell(), telling.at_end)
-        yield from telling.heard()
+        return Telling(items).heard(self._send)
 
-    def _send(self, awaitable: Awaitable[T], *at_end: Callable[[], None]) -> Errand[T]:
-        """Give the loop a coroutine to run, and return the errand to wait for."""
-        coroutine = awaitable if isinstance(awaitable, Coroutine) else _awaiting(awaitable)
-        try:
-            refuse_in_a_loop()
-            check_cancelled()
-            turning = self._begun()
-            errand = Errand(turning.loop, coroutine, *at_end)
-            turning.take(errand)
-        except BaseException:
-            coroutine.close()  # nobody will await it, and nobody needs to hear of that as well
-            raise
-        return errand
+    def _send(self, errand: Errand[Any]) -> None:
+        """Give the loop a coroutine to run."""
+        refuse_in_a_loop()
+        check_cancelled()
+        self._begun().take(errand)
 
     def _begun(self) -> Turning:
         with self._lock:
@@ -96,8 +83,14 @@ class Loop:
                 raise closed()
             if self._turning is None:
                 turning = Turning(self._factory())
-                turning.thread.start()
+                # First: a thread that has begun is one that `close` ends.
                 self._turning = turning
+                try:
+                    turning.thread.start()
+                except BaseException:
+                    self._turning = None
+                    turning.give_up()
+                    raise
             return self._turning
 
     def close(self) -> None:
@@ -135,6 +128,10 @@ def refuse_in_a_loop() -> None:
     except RuntimeError:
         return
     raise RuntimeError("an event loop runs on this thread and would stand still: use await")
+
+
+def _coroutine(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
+    return awaitable if isinstance(awaitable, Coroutine) else _awaiting(awaitable)
 
 
 async def _awaiting(awaitable: Awaitable[T]) -> T:

@@ -22,10 +22,12 @@ class Turning:
         self._closing = False
         self._unheard = False
         self._errands: set[Errand[Any]] = set()
+        self._to_turn = [loop]  # until somebody has taken it: the thread, or who gives that up
         self.thread = threading.Thread(target=self._run, name=NAME, daemon=True)
 
     def take(self, errand: Errand[Any]) -> None:
         """Have the loop begin with an errand. Any thread. RuntimeError if it has been closed."""
+        errand.belongs_to(self.loop, self._errands.discard)
         self._errands.add(errand)
         try:
             self.loop.call_soon_threadsafe(self._begin, errand)
@@ -34,11 +36,8 @@ class Turning:
             raise closed() from None
 
     def _begin(self, errand: Errand[Any]) -> None:
-        if self._closing:
-            return  # it is refused when the loop has ended
-        task = errand.begin()
-        if task is not None:
-            task.add_done_callback(lambda _: self._errands.discard(errand))
+        if not self._closing:  # else it is refused when the loop has ended
+            errand.begin()
 
     def end(self, *, unheard: bool = False) -> None:
         """Have the loop cancel its tasks and end; `unheard`: nobody is told. Any thread."""
@@ -47,7 +46,18 @@ class Turning:
         with contextlib.suppress(RuntimeError):  # it has ended already
             self.loop.call_soon_threadsafe(self.loop.stop)
 
+    def give_up(self) -> None:
+        """End it though it is not known whether its thread has begun, or ever will."""
+        self.end()
+        with contextlib.suppress(IndexError):
+            self._to_turn.pop().close()
+            self.ended.open()
+
     def _run(self) -> None:
+        try:
+            self._to_turn.pop()
+        except IndexError:
+            return
         try:
             # It cancels what is left, waits for it, and closes the loop.
             with asyncio.Runner(loop_factory=lambda: self.loop) as runner:

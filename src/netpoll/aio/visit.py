@@ -7,9 +7,9 @@ asyncio demand of those who are inside of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from netpoll._runtime.latch import Latch
 from netpoll._runtime.scope import shield
@@ -17,6 +17,8 @@ from netpoll.aio.errand import Errand, closed
 from netpoll.errors import Cancelled
 
 T = TypeVar("T")
+
+Send: TypeAlias = Callable[[Errand[None]], object]
 
 
 class Stay(Generic[T]):
@@ -54,18 +56,24 @@ class Stay(Generic[T]):
     # in the goroutine
 
     @contextmanager
-    def between(self) -> Iterator[T]:
+    def between(self, send: Send) -> Iterator[T]:
         """Wait until it is entered; at the end of the block have it left, and wait for that."""
-        self._get_in()
+        self.errand = Errand(self.live(), self.at_end)
         try:
-            yield self._value
-        except BaseException as ours:  # noqa: BLE001 - it is the manager's to let pass
-            self._settle(ours)
-        else:
-            self._settle(None)
+            self._get_in(send)
+            try:
+                yield self._value
+            except BaseException as ours:  # noqa: BLE001 - it is the manager's to let pass
+                self._settle(ours)
+            else:
+                self._settle(None)
+        finally:
+            # Before it was in, or on the way out, something else came up: a Ctrl-C, say.
+            self.errand.call_off()
 
-    def _get_in(self) -> None:
+    def _get_in(self, send: Send) -> None:
         try:
+            send(self.errand)
             self._inside.wait()
         except BaseException as ours:
             self.errand.called_off(ours)
@@ -122,18 +130,17 @@ class Telling(Generic[T]):
 
     # in the goroutine
 
-    def heard(self) -> Iterator[T]:
+    def heard(self, send: Send) -> Iterator[T]:
         """Yield the items; whoever stops before the end has the iteration ended."""
+        self.errand = Errand(self.tell(), self.at_end)
         try:
+            send(self.errand)
             while (item := self._next()) is not None:
                 yield item[0]
                 self.errand.call(self._go_on)
             self.errand.taken()
         finally:
-            if not self.errand.ended.opened:
-                self.errand.call(self.errand.stop)
-                with shield():
-                    self.errand.ended.wait()
+            self.errand.call_off()
 
     def _next(self) -> tuple[T] | None:
         try:
