@@ -3,10 +3,12 @@
 import gc
 import threading
 import time
+import weakref
 
 import pytest
 
 from netpoll import Cancelled, ScopeTimeout, current, go, gosched, run, shield, sleep, timeout
+from netpoll._runtime.scheduler import ensure_scheduler
 from netpoll.context import (
     Context,
     ContextCancelled,
@@ -32,6 +34,20 @@ def children_of(context: Context) -> int:
 
 
 # ---- waiting
+
+
+def test_it_keeps_nothing_of_threads_that_have_ended() -> None:
+    ctx = with_timeout(background(), LONG)
+    schedulers: list[weakref.ref[object]] = []
+
+    def ask() -> None:
+        schedulers.append(weakref.ref(ensure_scheduler()))
+        assert not len(ctx.done())
+
+    for _ in range(10):
+        on_thread(run, ask)
+    gc.collect()
+    assert sum(scheduler() is not None for scheduler in schedulers) <= 1  # that of the last
 
 
 @in_run

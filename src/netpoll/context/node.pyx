@@ -212,7 +212,10 @@ cdef class Node(Shared):
         if self.deadline and not self.look():
             s = get_scheduler()
             if s not in self.alarms:
-                self.alarms[s] = Alarm((self.deadline - nanotime()) / 1e9, self.is_done)
+                alarm = Alarm((self.deadline - nanotime()) / 1e9, self.is_done)
+                # Those of threads that have ended never ring, and would keep what was theirs.
+                self.alarms = {each: its for each, its in self.alarms.items() if not (<Scheduler>each).closed}
+                self.alarms[s] = alarm
         return 0
 
     # ---- being forgotten
