@@ -85,12 +85,12 @@ $(VENV)/.bench: $(VENV)/.required
 # Holds the names of the sources and a sum of setup.py; a change starts the build afresh. setuptools
 # never removes a file from build/, so a source that was renamed would be installed for ever, and
 # Cython does not compile again because its directives have changed.
-$(VENV)/.sources: FORCE $(VENV)/.python
+build/.sources: FORCE
 	@now="$(SOURCES) $$(cksum setup.py)"; \
-	if [ "$$now" != "$$(cat $@ 2>/dev/null)" ]; then rm -rf build && echo "$$now" >$@; fi
+	if [ "$$now" != "$$(cat $@ 2>/dev/null)" ]; then rm -rf build && mkdir build && echo "$$now" >$@; fi
 
-$(VENV)/.installed: $(VENV)/.required $(VENV)/.sources $(SOURCES) setup.py pyproject.toml
+$(VENV)/.installed: $(VENV)/.required build/.sources $(SOURCES) setup.py pyproject.toml
 	@$(IN_VENV) tools/check_machine.py
-	@[ -d build ] || echo 'compiling the package: a few minutes, this time'
+	@[ -d build/cython ] || echo 'compiling the package: a few minutes, this time'
 	$(PIP) install --no-build-isolation --no-deps .
 	@touch $@

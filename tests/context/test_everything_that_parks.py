@@ -46,7 +46,7 @@ def waits(make: Wait) -> Wait:
 
 
 @contextmanager
-def forever() -> Iterator[Callable[[], None]]:
+def forever() -> Iterator[Callable[[], object]]:
     """A goroutine's work that ends with the block alone."""
     end = sync.Event()
     try:
