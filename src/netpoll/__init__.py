@@ -14,7 +14,7 @@
 
     run(main)
 
-Goroutines: run, go, Goroutine, current, sleep, gosched, excepthook.
+Goroutines: run, go, Goroutine, current, sleep, gosched, excepthook, dump.
 Together: Chan, select, after, tick; sync, for locks; Group, race, map_concurrent, as_completed.
 Limits: timeout, deadline, shield, cancel_scope; context, for what crosses goroutines.
 Networks: net, above all net.listen and net.dial, which return a TCPListener and a TCPConn.
@@ -30,6 +30,7 @@ import importlib
 import typing
 
 from netpoll import lowlevel, net
+from netpoll._runtime.dumping import dump
 from netpoll._runtime.goroutine import Goroutine, current, go, gosched, sleep
 from netpoll._runtime.lifecycle import run
 from netpoll._runtime.report import excepthook
@@ -110,6 +111,7 @@ __all__ = [
     "context",
     "current",
     "deadline",
+    "dump",
     "excepthook",
     "from_thread",
     "go",

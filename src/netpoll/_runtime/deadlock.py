@@ -50,6 +50,13 @@ def patience(before: int) -> int:
     return -1 if forever else 0
 
 
+def scheduler_of(ident: int) -> Scheduler | None:
+    """Return the scheduler of a thread, None if it has none."""
+    of_it = _schedulers.get(ident)
+    found = None if of_it is None else of_it()
+    return None if found is None or found.closed else found
+
+
 def stuck_too(scheduler: Scheduler) -> list[Scheduler]:
     """Return the schedulers of other threads that are in the same deadlock."""
     others = [of_it() for of_it in list(_schedulers.values())]

@@ -143,6 +143,18 @@ def run(main, tuple args, dict kwargs):
         end_for_good(s)
 
 
+def run_openly(main):
+    """Call `main` as `run` does, but end nothing: what it leaves behind goes on, until `end_own`."""
+    cdef Scheduler s = get_scheduler()
+    if s.in_run:
+        raise RuntimeError("run() is already running on this thread")
+    s.in_run = True
+    try:
+        return main()
+    finally:
+        s.in_run = False
+
+
 def end_own():
     """End the scheduler that the calling thread may have got; it may get a new one later."""
     cdef Scheduler s = scheduler_or_none()

@@ -75,6 +75,7 @@ cdef class G:
     cdef object interrupt       # an exception to raise at its park
     cdef object scope           # the innermost CancelScope around what it does, None if there is none
     cdef const char *reason     # what it is parked on, for dumps
+    cdef void *joins            # the goroutine whose end it waits for, borrowed
     cdef void *waits_on         # the lock, channel ... it waits in, borrowed; NULL: nothing that threads share
     cdef int64_t parked_at      # since when, on the coarse clock; 0: not noted
     cdef strand_fn on_strand    # while parked inside of something: how to get it out

@@ -84,12 +84,17 @@ cdef str name_of(G g):
 
 
 cdef str state_of(G g):
+    cdef object thing       # held: its name may be Python's to say, and another thread may go on meanwhile
     if g.state == G_WAITING:
         if g.reason == NULL:
             return "waiting"
+        if g.joins != NULL:
+            thing = <object>g.joins
+            return f"waiting: {g.reason.decode()} of {name_of(<G>thing)}"
         if g.waits_on == NULL:
             return f"waiting: {g.reason.decode()}"
-        return f"waiting: {g.reason.decode()} {<object>g.waits_on!r}"
+        thing = <object>g.waits_on
+        return f"waiting: {g.reason.decode()} {thing!r}"
     if g.state == G_DEAD and g.exception is not None:
         return "cancelled" if g.cancelled and not failed(g) else "failed"
     return ("new", "runnable", "running", "waiting", "done")[g.state]

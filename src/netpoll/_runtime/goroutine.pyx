@@ -171,9 +171,11 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
     s.calls += elsewhere
     if elsewhere:
         g.parked_for = ON_THREAD
+    g.joins = <void *>target
     try:
         return wait_queue(s, waiter, g, until)
     finally:
+        g.joins = NULL
         g.parked_for = 0
         s.outside -= elsewhere
         s.calls -= elsewhere
@@ -238,7 +240,7 @@ def go(fn, /, *args, **kwargs):
     Source: go1.27 runtime/proc.go newproc.
     """
     if not callable(fn):
-        raise TypeError(f"go() needs a callable, not {type(fn).__name__}")
+        raise report.no_callable("go", fn)
     cdef Scheduler s = get_scheduler()
     cdef G g = prepare(fn, args, kwargs)
     begin(s, g, &s.runq)

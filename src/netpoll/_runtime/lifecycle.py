@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn, ParamSpec, TypeVar
@@ -32,24 +33,23 @@ def run(main: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
 
     Ends when main does: the other goroutines are cancelled, their `finally` blocks run, and those
     that have not ended after a grace period (5 s) are reported on stderr and left behind. Raises
-    what main raises; RuntimeError inside another run; TypeError for an `async def`. Ctrl-C raises
-    KeyboardInterrupt in main. One run at a time on a thread.
+    what main raises; RuntimeError inside another run; TypeError for an `async def`
+    or a generator function. Ctrl-C raises KeyboardInterrupt in main. One run at a time on a thread.
 
     Source: go1.27 runtime/proc.go main.
     """
     check_plain("run", main)
+    if inspect.isgeneratorfunction(main):
+        raise TypeError(f"run() needs a plain function, not {report.GENERATOR}")
     return ending.run(main, args, kwargs)
 
 
 def check_plain(caller: str, fn: Callable[..., object]) -> None:
     """Raise the TypeError of a caller that can only call plain functions, if fn is none."""
     if not callable(fn):
-        raise TypeError(f"{caller}() needs a callable, not {type(fn).__name__}")
+        raise report.no_callable(caller, fn)
     if inspect.iscoroutinefunction(fn) or inspect.isasyncgenfunction(fn):
-        raise TypeError(
-            f"{caller}() needs a plain function, not one made by `async def`: "
-            "in netpoll whatever waits is simply called"
-        )
+        raise TypeError(f"{caller}() needs a plain function, not {report.ASYNC}")
 
 
 # ---- threads ---------------------------------------------------------------------------------
@@ -70,7 +70,10 @@ def attached(scheduler: Scheduler) -> None:
 def thread_ended(scheduler: Scheduler) -> None:
     """End the scheduler of a thread that ends."""
     if attached_scheduler() is scheduler:
-        end(scheduler)
+        try:
+            _tell_of_the_new(scheduler)
+        finally:
+            end(scheduler)
     else:
         # A forked child: the thread that forked drops what the parent's other threads had. It
         # is not the main thread yet, which is who may set the wake-up descriptor.
@@ -118,4 +121,26 @@ def end_child(goroutine: Goroutine, exception: BaseException | None) -> NoReturn
 
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(end_own)
+
+
+def _tell_of_the_new(scheduler: Scheduler) -> None:
+    """Warn, in Python's development mode, of goroutines that never began, as nobody parked."""
+    if not sys.flags.dev_mode:
+        return
+    for goroutine in scheduler.goroutines():
+        if goroutine.state == "new" and not goroutine.cancelled:
+            file, line = goroutine.origin or ("", 0)
+            text = f"{goroutine.name} never began: nobody parked, and there was no run()"
+            warnings.warn_explicit(text, ResourceWarning, file, line)
+
+
+def _at_exit() -> None:
+    scheduler = attached_scheduler()
+    try:
+        if scheduler is not None and not scheduler.closed:
+            _tell_of_the_new(scheduler)
+    finally:
+        end_own()
+
+
+atexit.register(_at_exit)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import sys
 import traceback
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, TextIO
 
 from netpoll.errors import OpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType
 
     from netpoll._runtime.goroutine import Goroutine
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
 _SIGNALS: tuple[int, ...] = tuple(signal.valid_signals())
 
 
+_ASKING = frozenset({__name__, "netpoll._runtime.dumping"})
+"""Modules whose frames are left out of a dump at its top: they make it."""
+
 SHORT = 0.1
 """Seconds of a wait that a dump does not tell."""
+
+
+ASYNC = "one made by `async def`: in netpoll whatever waits is simply called"
+GENERATOR = "one with `yield`: nothing would run its body; have it send to a Chan what it yields"
+"""Which functions are no plain ones, and what to do instead."""
 
 
 def excepthook(goroutine: Goroutine, exception: BaseException, /) -> None:
@@ -91,6 +101,17 @@ def _is_of_netpoll(step: tuple[FrameType, int]) -> bool:
     return name.startswith("netpoll.")
 
 
+def no_callable(caller: str, given: object) -> TypeError:
+    """Return the exception for what cannot be called, with what to do about a usual slip."""
+    text = f"{caller}() needs a callable, not {type(given).__name__}"
+    if isinstance(given, Coroutine):
+        given.close()  # nobody will await it, and nobody needs to hear of that as well
+        return TypeError(f"{text}: a coroutine is for aio.run()")
+    if given is None or isinstance(given, Generator):
+        text += f": give the function, not its result: {caller}(work), not {caller}(work())"
+    return TypeError(text)
+
+
 def describe(goroutine: Goroutine) -> str:
     """Return the name of a goroutine and where it was started."""
     if goroutine.origin is None:
@@ -99,17 +120,44 @@ def describe(goroutine: Goroutine) -> str:
     return f"{goroutine.name} (started at {file}:{line})"
 
 
-def dump(goroutines: Iterable[Goroutine]) -> str:
-    """Return a paragraph for each goroutine: its name, what it does, where it stands."""
+def dump(
+    goroutines: Iterable[Goroutine], running: Mapping[Goroutine, FrameType | None] | None = None
+) -> str:
+    """Return a paragraph for each goroutine: its name, what it does, where it stands.
+
+    running: the frames of those on whose stacks threads are.
+    """
     lines: list[str] = []
     for goroutine in goroutines:
         lines.append(f"{describe(goroutine)}: {goroutine.state}{_for_how_long(goroutine)}")
         frame = goroutine.stack
-        while frame is not None and frame.f_globals is globals():
-            frame = frame.f_back
-        if frame is not None:
-            lines.extend(text.rstrip("\n") for text in traceback.format_stack(frame))
+        if frame is None and running is not None:
+            frame = running.get(goroutine)
+        lines.extend(stack_lines(frame))
     return "\n".join(lines)
+
+
+def stack_lines(frame: FrameType | None) -> list[str]:
+    """Return the lines of a stack, outermost frame first, without what asks for them.
+
+    What is above a `run`, the call of a test framework perhaps, says nothing of its main goroutine.
+    """
+    while frame is not None and frame.f_globals.get("__name__") in _ASKING:
+        frame = frame.f_back
+    if frame is None:
+        return []
+    steps = list(traceback.walk_stack(frame))
+    inner = list(itertools.takewhile(lambda step: not _is_run(step[0]), steps))
+    if len(inner) < len(steps):
+        while inner and _is_of_netpoll(inner[-1]):
+            inner.pop()
+    lines = traceback.StackSummary.extract(reversed(inner)).format()
+    return [text.rstrip("\n") for text in lines]
+
+
+def _is_run(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__")
+    return frame.f_code.co_name == "run" and name == "netpoll._runtime.lifecycle"
 
 
 def _for_how_long(goroutine: Goroutine) -> str:

@@ -19,7 +19,7 @@ cdef class Scheduler:
     cdef void *runnext
     cdef GList runq
     cdef int budget
-    cdef uint64_t tick
+    cdef readonly uint64_t tick      # how often work was looked for
     cdef uint64_t polled        # the tick of the last poll
     cdef TimerHeap timers
     cdef Poller poller
@@ -38,7 +38,7 @@ cdef class Scheduler:
     cdef char *scratch
     cdef GList inbound          # made ready by other threads; under inbound_lock
     cdef np_lock inbound_lock
-    cdef bint blocked           # in a poll that blocks, or about to be
+    cdef readonly bint blocked  # in a poll that blocks, or about to be
     cdef uint64_t stirred       # how often others have changed what it may sleep for
     cdef uint64_t seen          # all changes of that when the length of its next sleep was worked out
     cdef bint draining          # main waits for the others to end

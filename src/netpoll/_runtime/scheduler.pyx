@@ -493,6 +493,11 @@ cdef class Scheduler:
         """Return the main goroutine."""
         return <G>self.main
 
+    def on_stack(self):
+        """Return the goroutine whose stack the thread is on: who runs, or looks for work. None: on that of none."""
+        cdef void *g = self.current if self.current != NULL else self.seeker
+        return None if g == NULL else <G>g
+
     def interrupt(self, exception):
         """Raise `exception` in the main goroutine: at once if that is the caller, else at its park.
 

@@ -16,7 +16,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
 import weakref
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, isgeneratorfunction
 
 from netpoll._runtime import report
 from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, Watcher, failed, name_of, tell_end
@@ -50,6 +50,7 @@ cdef extern from "Python.h":
     PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs)
     Py_ssize_t Py_REFCNT(PyObject *o)
     bint PyCoro_CheckExact(object o)
+    bint PyGen_CheckExact(object o)
     int enter_context "PyContext_Enter"(object context)
     int exit_context "PyContext_Exit"(object context)
 
@@ -95,7 +96,9 @@ cdef int settle(G g, PyObject *result) except -1:
         g.result = <object>result
         Py_DECREF(g.result)
         if PyCoro_CheckExact(g.result) and iscoroutinefunction(g.fn):
-            refuse(g)
+            refuse(g, report.ASYNC)
+        elif PyGen_CheckExact(g.result) and isgeneratorfunction(g.fn):
+            refuse(g, report.GENERATOR)
     elif g.exception is None:
         g.exception = Cancelled(f"{name_of(g)} was cancelled before it began")
     if g.exception is not None:
@@ -144,13 +147,11 @@ cdef void bury(Scheduler s, G g, bint held) noexcept:
     s.unlink(g)
 
 
-cdef int refuse(G g) except -1:
-    """Make an error of a function that was `async def`: its body has not begun, and will not."""
-    coroutine, g.result = g.result, None
-    coroutine.close()
-    g.exception = TypeError(
-        "go() needs a plain function, not one made by `async def`: in netpoll whatever waits is simply called"
-    )
+cdef int refuse(G g, str why) except -1:
+    """Make an error of a function that only made a coroutine or a generator: its body has not begun, and will not."""
+    unbegun, g.result = g.result, None
+    unbegun.close()
+    g.exception = TypeError(f"go() needs a plain function, not {why}")
     return 0
 
 

@@ -20,6 +20,7 @@ import signal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from netpoll._runtime import dumping
 from netpoll.signals import table
 from netpoll.signals.handler import ToChannel
 
@@ -33,6 +34,7 @@ __all__ = [
     "Notification",
     "NotifyContext",
     "SignalReceived",
+    "dump_on",
     "ignore",
     "ignored",
     "notify",
@@ -121,6 +123,20 @@ def ignore(*sigs: int) -> None:
     if not sigs:
         raise TypeError("ignore() needs at least one signal")
     table.ignore(table.check(sigs))
+
+
+def dump_on(*sigs: int) -> None:
+    """Have what all goroutines do printed on standard error at these signals, such as SIGQUIT.
+
+    See `netpoll.dump`. The program goes on, and `reset` undoes it; who was told of such a signal is
+    no longer. It is Python's main thread that prints, as soon as it is between two bytecodes, or
+    waits: one that computes in C does not, and there module faulthandler has to do. TypeError: none
+    is named. RuntimeError: not the main thread.
+    Source: go1.27 os/signal/doc.go (SIGQUIT, which ends the program there)
+    """
+    if not sigs:
+        raise TypeError("dump_on() needs at least one signal")
+    table.handle(table.check(sigs), dumping.print_dump)
 
 
 def ignored(sig: int) -> bool:

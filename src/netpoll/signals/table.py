@@ -5,6 +5,7 @@
     with receivers          deliver         is offered to each of them
     without, for a moment   deliver         gives the handler back and goes to that
     ignored                 SIG_IGN         nothing
+    dumped on               print_dump      prints what all goroutines do
     left over               another one     as if there were none: somebody has set that since
 
 Rules
@@ -138,11 +139,16 @@ def remove(receiver: Receiver, numbers: Iterable[int] | None = None) -> None:
 
 def ignore(numbers: list[int]) -> None:
     """Have these signals ignored, whoever heard of them. RuntimeError: not the main thread."""
+    handle(numbers, signal.SIG_IGN)
+
+
+def handle(numbers: list[int], handler: Handler) -> None:
+    """Have these signals handled so, whoever heard of them. RuntimeError: not the main thread."""
     with _lock:
         _check_thread(numbers)
         for number in numbers:
             entry = _entry(number)
-            _install(number, entry, signal.SIG_IGN)
+            _install(number, entry, handler)
             entry.receivers = ()
 
 
