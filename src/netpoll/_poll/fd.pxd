@@ -12,6 +12,7 @@ cdef class FD(Turns):
     cdef PollDesc *pd           # NULL until somebody waits or sets a deadline
     cdef Scheduler home         # whose poller and timers pd belongs to
     cdef Poller poller
+    cdef str described          # how whoever had it alone was called, if that was dropped unclosed
 
     cdef int enter(self) except -1
     cdef void lose(self) noexcept

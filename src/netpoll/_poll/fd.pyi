@@ -15,6 +15,9 @@ class FD(Turns):
         Source: go1.27 internal/poll/fd_unix.go (*FD).Close.
         """
 
+    def describe(self, text: str) -> None:
+        """Say what a warning calls it if it is dropped unclosed: by whoever has it."""
+
     def give_back(self) -> None:
         """Close, but leave the number open: it is the caller's again. Any thread."""
 

@@ -92,12 +92,17 @@ cdef class FD(Turns):
         if self.sysfd >= 0 and not is_closed(&self.mutex):
             # Nobody can be inside: they would hold a reference. So this neither waits nor wakes anybody.
             try:
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+                what = repr(self) if self.described is None else f"{self.described}, descriptor {self.sysfd}"
+                warnings.warn(f"unclosed {what}", ResourceWarning, source=self)
             except Exception:
                 if not sys.is_finalizing():     # there may be nothing left to warn with
                     raise
             finally:
                 self.close()
+
+    def describe(self, str text):
+        """Say what a warning calls it if it is dropped unclosed: by whoever has it."""
+        self.described = text
 
     def __dealloc__(self):
         if self.sysfd >= 0:

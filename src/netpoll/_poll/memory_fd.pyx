@@ -131,7 +131,8 @@ cdef class MemoryFD(StreamFD):
     def __del__(self):
         if self.memory is not None and not is_closed(&self.mutex):
             try:
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self)
+                what = repr(self) if self.described is None else self.described
+                warnings.warn(f"unclosed {what}", ResourceWarning, source=self)
             except Exception:
                 if not sys.is_finalizing():     # there may be nothing left to warn with
                     raise

@@ -7,6 +7,7 @@ Source: go1.27 net/net.go (conn), net/fd_posix.go.
 """
 cimport cython
 
+import sys
 from operator import index
 
 from netpoll._poll.socket_fd cimport SocketFD
@@ -54,6 +55,15 @@ cdef class Endpoint:
         self._network = network
         self.local = local
         self.remote = remote
+
+    def __del__(self):
+        if self._fd is None or self._fd.closed:
+            return
+        try:
+            self._fd.describe(repr(self))   # for the warning, if nobody else has the descriptor
+        except Exception:
+            if not sys.is_finalizing():     # there may be nothing left to describe it with
+                raise
 
     # -- the end
 

@@ -237,6 +237,11 @@ class File(ABC):
     def __reduce__(self) -> NoReturn:
         raise TypeError("a File cannot be copied or pickled")
 
+    def __del__(self) -> None:
+        fd = getattr(self, "_fd", None)
+        if fd is not None and not fd.closed:
+            fd.describe(repr(self))  # for the warning, if nobody else has the descriptor
+
     def __repr__(self) -> str:
         # Not fileno(), which may raise.
         return repr(self._fd).replace(type(self._fd).__name__, type(self).__name__)

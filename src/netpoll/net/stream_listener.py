@@ -42,6 +42,11 @@ class StreamListener(Listener, Generic[_ConnT, _AddrT]):
         self._addr = cast("_AddrT", addr)
         self._shared = raw if shared and not wildcard else None
 
+    def __del__(self) -> None:
+        fd = getattr(self, "_fd", None)
+        if fd is not None and not fd.closed:
+            fd.describe(repr(self))  # for the warning, if nobody else has the descriptor
+
     @property
     def network(self) -> str:
         """The network it was made for, such as "tcp" or "unix"."""
