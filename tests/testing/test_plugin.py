@@ -129,8 +129,36 @@ def test_a_test_has_to_end_in_its_time(pytester: pytest.Pytester) -> None:
     took = re.search(r" in ([\d.]+)s", printed)
     assert took is not None
     assert float(took[1]) < 3600  # pytest's own clock is the real one
-    assert "when the test's time was over:" in printed
+    assert "when the test's time, 0.05 s, was over:" in printed
+    assert "main: waiting: sleep" in printed  # and not running, as it is when it is told
     assert "helper-" in printed
+
+
+def test_so_has_one_that_blocks_its_thread_and_never_parks(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import time
+        import pytest
+
+        @pytest.mark.netpoll(timeout=0.01)
+        def test_blocks():
+            time.sleep(0.05)
+
+        @pytest.mark.netpoll(timeout=0.01)
+        def test_fails_by_itself():
+            time.sleep(0.05)
+            raise LookupError("its own")
+
+        @pytest.mark.netpoll(timeout=3600)
+        def test_is_quick():
+            pass
+        """,
+        passed=1,
+        failed=2,
+    )
+    assert "ScopeTimeout: the test was to take 0.01 s at most: 0." in printed
+    assert printed.count("LookupError: its own") >= 1
 
 
 def test_orders_are_those_of_seeds(pytester: pytest.Pytester) -> None:
@@ -235,6 +263,150 @@ def test_a_fixtures_goroutines_go_on_in_the_run(pytester: pytest.Pytester) -> No
     )
 
 
+def test_a_fixture_may_wait_for_its_goroutines_at_its_end(pytester: pytest.Pytester) -> None:
+    outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import current, go, net, run, sleep
+
+        @pytest.fixture
+        def server():
+            listener = net.listen("tcp", "127.0.0.1:0")
+            served = []
+            def handle(conn):
+                with conn:
+                    served.append(conn.write(b"hello"))
+            def serve():
+                for conn in listener:
+                    go(handle, conn)
+            g = go(serve)
+            yield listener.local_addr
+            listener.close()
+            g.join()
+            assert served == [5]
+            assert other_tests[0].cancelled is False
+
+        other_tests = []
+
+        @pytest.mark.netpoll(timeout=20)
+        def test_it(server, no_leaks):
+            with net.dial("tcp", server) as conn:
+                assert conn.read(10) == b"hello"
+            with pytest.raises(RuntimeError, match="already running"):
+                run(int)
+            other_tests.append(current())
+
+        def test_the_run_has_ended():
+            assert other_tests[0].done
+            assert run(int) == 0
+
+        @pytest.mark.netpoll(timeout=0.02)
+        def test_that_fails(server):
+            sleep(60)
+        """,
+        passed=2,
+        failed=1,
+        errors=1,  # nobody was served by the last one
+    )
+
+
+def test_what_a_fixtures_goroutine_raises_at_its_end_is_an_error(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import go, lowlevel, sleep
+
+        def fail():
+            lowlevel.park()
+            raise LookupError("too late")
+
+        @pytest.fixture
+        def server():
+            goroutine = go(fail)
+            yield
+            lowlevel.ready(goroutine)
+            del goroutine
+            sleep(0.001)
+
+        @pytest.mark.netpoll
+        def test_it(server):
+            sleep(0.001)
+        """,
+        passed=1,
+        errors=1,
+    )
+    assert "LookupError: too late" in printed
+
+
+def test_a_leak_is_told_of_once(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import pytest
+        from netpoll import net
+
+        kept = []
+
+        @pytest.mark.netpoll
+        def test_listens(no_leaks):
+            kept.append(net.listen("tcp", "127.0.0.1:0"))
+
+        @pytest.mark.netpoll
+        def test_fails_itself(no_leaks):
+            kept.append(net.listen("tcp", "127.0.0.1:0"))
+            assert not kept
+
+        def test_end():
+            for each in kept:
+                each.close()
+        """,
+        passed=1,
+        failed=2,
+        errors=1,  # the second one: its own failure is told first, and what it left behind here
+    )
+    named = re.findall(r"descriptor \d+: socket:\S+: <TCPListener tcp 127\.0", printed)
+    assert len(named) == 2
+
+
+def test_a_deadlock_shows_what_is_of_the_test(pytester: pytest.Pytester) -> None:
+    printed = outcome(
+        pytester,
+        """
+        import threading
+        import pytest
+        from netpoll import DeadlockError, current, go, run
+
+        def waits():
+            go(current().join).join()  # this very line
+
+        def checks():
+            with pytest.raises(DeadlockError) as caught:
+                waits()
+            lines = str(caught.value).splitlines()
+            places = [line.rpartition(" in ")[2] for line in lines if line.startswith("  File")]
+            print(f"places: {places}")
+
+        def test_of_a_thread():
+            thread = threading.Thread(target=run, args=(checks,))
+            thread.start()
+            thread.join()
+            assert 0
+
+        @pytest.mark.netpoll
+        def test_of_main(monkeypatch):
+            import netpoll._runtime.report
+            monkeypatch.setattr(netpoll._runtime.report, "handlers_installed", lambda: False)
+            checks()
+            assert 0
+        """,
+        failed=2,
+    )
+    assert "places: ['checks', 'waits']" in printed
+    assert "places: ['test_of_main', 'checks', 'waits']" in printed
+
+
 def test_a_mark_that_makes_no_sense_fails_the_test(pytester: pytest.Pytester) -> None:
     printed = outcome(
         pytester,
@@ -255,8 +427,15 @@ def test_a_mark_that_makes_no_sense_fails_the_test(pytester: pytest.Pytester) ->
         """,
         failed=4,
     )
-    for complaint in ("positional", "'seconds'", "either shuffle", "run() needs a plain function"):
-        assert complaint in printed
+    takes = "pytest.mark.netpoll: takes timeout, shuffle, seeds, each by its name; not "
+    for complaint in (
+        f"{takes}5",
+        f"{takes}'seconds'",
+        "either shuffle",
+        "run() needs a plain function",
+    ):
+        assert printed.count(complaint) == 1
+    assert "another exception occurred" not in printed
 
 
 def test_the_mark_is_explained(pytester: pytest.Pytester) -> None:

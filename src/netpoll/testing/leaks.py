@@ -4,7 +4,7 @@
     a goroutine    it is not done                                 name, origin, state, stack
     an alarm       it is set                                      the goroutine that it would begin
     a timer        it is armed, and neither of these explains it  how many there are
-    a descriptor   its number is of something else than before    number, what it is of
+    a descriptor   its number is of something else than before    number, what it is of, its object
     a thread       it runs, and is no idle one of netpoll's own   name, stack
 
 Goroutines, alarms and timers are those of the calling thread. Who waits in a lock or a channel is a
@@ -28,6 +28,9 @@ from netpoll._poll import splice
 from netpoll._runtime import alarm, deadlock, lifecycle, report
 from netpoll._runtime.goroutine import gosched
 from netpoll._runtime.scheduler import Scheduler, attached_scheduler, ensure_scheduler
+from netpoll.net.endpoint import Endpoint
+from netpoll.net.file import File
+from netpoll.net.stream_listener import StreamListener
 
 PAUSES = [0.001 * 2**i for i in range(10)]
 """Seconds of real time between two looks, a second in all, before a thread or a descriptor counts
@@ -43,7 +46,7 @@ polls."""
 DESCRIPTORS = Path("/dev/fd")
 OWN_THREADS = "netpoll-blocking"
 
-Found = dict[object, str]
+Found = dict[tuple[str, object], str]
 """What there is, and how it is named."""
 
 
@@ -84,11 +87,21 @@ def _left_tasks(before: Found, timers: int) -> list[str]:
 def _left_things(before: Found) -> list[str]:
     for pause in (*PAUSES, 0):
         _let_run()
-        found = _more(_things(), before)
+        found = {thing: text for thing, text in _things().items() if thing not in before}
         if not found:
             break
         time.sleep(pause)
-    return found
+    owners = _owners() if found else {}
+    return [text + owners.get(str(number), "") for (number, _), text in found.items()]
+
+
+def _owners() -> dict[str, str]:
+    """Return what to say of the descriptors of netpoll's objects, by their numbers."""
+    return {
+        str(each.fileno()): f": {each!r}"
+        for each in gc.get_objects()
+        if isinstance(each, (Endpoint, File, StreamListener)) and not each.closed
+    }
 
 
 def _let_run() -> Scheduler | None:
