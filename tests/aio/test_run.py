@@ -349,10 +349,10 @@ def test_a_loop_does_not_wait_for_itself() -> None:
     async def closing() -> None:
         aio.close()
 
-    for coroutine in (wrong, closing):
-        with pytest.raises(RuntimeError, match="would stand still: use await"):
+    for coroutine, instead in ((wrong, "use await"), (closing, "await asyncio")):
+        with pytest.raises(RuntimeError, match=f"would stand still: {instead}"):
             aio.run(coroutine())
-        with pytest.raises(RuntimeError, match="would stand still: use await"):
+        with pytest.raises(RuntimeError, match=f"would stand still: {instead}"):
             asyncio.run(coroutine())
     assert aio.run(value(2)) == 2
 

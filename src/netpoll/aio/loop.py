@@ -29,6 +29,8 @@ from netpoll.aio.visit import Stay, Telling
 
 T = TypeVar("T")
 
+CLOSE_INSTEAD = "await asyncio.to_thread(close), or close it where no loop runs"
+
 _loops: weakref.WeakSet[Loop] = weakref.WeakSet()
 """All that there are."""
 
@@ -99,7 +101,7 @@ class Loop:
         Whoever waits for a coroutine of it gets what that brings, or a RuntimeError. A second call
         waits, too, and does nothing else.
         """
-        refuse_in_a_loop()
+        refuse_in_a_loop(CLOSE_INSTEAD)
         turning = self.begin_to_close()
         if turning is not None:
             turning.ended.wait()
@@ -121,16 +123,25 @@ class Loop:
         self._turning = None
 
 
-def refuse_in_a_loop() -> None:
+def refuse_in_a_loop(instead: str = "use await") -> None:
     """Raise the RuntimeError of those who would have an event loop wait for itself."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise RuntimeError("an event loop runs on this thread and would stand still: use await")
+    raise RuntimeError(f"an event loop runs on this thread and would stand still: {instead}")
+
+
+def _check_awaitable(given: Any) -> None:
+    if isinstance(given, Awaitable):
+        return
+    if callable(given):
+        raise TypeError("aio.run() needs a coroutine or another awaitable, no function: call it")
+    raise TypeError(f"aio.run() needs a coroutine or another awaitable, not {type(given).__name__}")
 
 
 def _coroutine(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
+    _check_awaitable(awaitable)
     return awaitable if isinstance(awaitable, Coroutine) else _awaiting(awaitable)
 
 

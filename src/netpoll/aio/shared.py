@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, TypeVar
 
 from netpoll.aio import inward
-from netpoll.aio.loop import Loop, refuse_in_a_loop
+from netpoll.aio.loop import CLOSE_INSTEAD, Loop, refuse_in_a_loop
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def close() -> None:
 
     For programs that want nothing to be left; the next call begins others.
     """
-    refuse_in_a_loop()
+    refuse_in_a_loop(CLOSE_INSTEAD)
     _shared.close()
     inward.close()
 

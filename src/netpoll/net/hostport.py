@@ -8,11 +8,14 @@ MAX_PORT = 65535
 def split_host_port(address: str) -> tuple[str, str]:
     """Split "host:port" or "[host]:port" into host and port, either of which may be empty.
 
-    Raises AddrError: a port is missing, a colon is one too many, a bracket is out of place.
+    Raises AddrError: a port is missing, a colon is one too many, a bracket is out of place, or
+    it is a URL.
     Source: go1.27 net/ipsock.go SplitHostPort
     """
     if not isinstance(address, str):
         raise TypeError(f'an address is a str like "host:port", not {address!r}')
+    if "://" in address:
+        raise AddrError('an address is "host:port", and no URL', address)
     host, colon, port = address.rpartition(":")
     if not colon:
         raise AddrError("missing port in address", address)

@@ -28,7 +28,7 @@ cdef int put(Chan chan, PyObject *value) except -1
 cdef int take(Chan chan, PyObject **value) noexcept
 cdef bint offer(Chan chan, object value) noexcept
 cdef object drain(Chan chan)
-cdef object closed_error(Chan chan)
+cdef object closed_error(Chan chan, str op)
 
 cdef extern from *:
     """

@@ -166,8 +166,9 @@ cdef object drain(Chan chan):
     return taken
 
 
-cdef object closed_error(Chan chan):
-    return ChannelClosed("the channel is closed" if chan.label is None else f"channel {chan.label} is closed")
+cdef object closed_error(Chan chan, str op):
+    which = "the channel" if chan.label is None else f"channel {chan.label}"
+    return ChannelClosed(f"{op}: {which} is closed")
 
 
 # ---- what waits ------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ cdef class Chan:
         if outcome == MUST_WAIT:
             outcome = send_waiting(self, <PyObject *>value, until)
         if outcome == CLOSED:
-            raise closed_error(self)
+            raise closed_error(self, "send")
         if outcome == TIME_IS_UP:
             raise TimeoutError(f"nobody received within {timeout} s")
 
@@ -295,7 +296,7 @@ cdef class Chan:
         if outcome == DONE:
             return own(value)
         if outcome == CLOSED:
-            raise closed_error(self)
+            raise closed_error(self, "recv")
         raise TimeoutError(f"nothing was sent within {timeout} s")
 
     def __iter__(self):
@@ -322,7 +323,7 @@ cdef class Chan:
         """
         cdef int outcome = put(self, <PyObject *>value)
         if outcome == CLOSED:
-            raise closed_error(self)
+            raise closed_error(self, "try_send")
         give_turn()
         return outcome == DONE
 
@@ -334,7 +335,7 @@ cdef class Chan:
         cdef PyObject *value = NULL
         cdef int outcome = take(self, &value)
         if outcome == CLOSED:
-            raise closed_error(self)
+            raise closed_error(self, "try_recv")
         received = (own(value), True) if outcome == DONE else (None, False)
         give_turn()
         return received
@@ -349,7 +350,7 @@ cdef class Chan:
         """
         cdef GList woken = GList(NULL, NULL, 0)
         if self.shut:
-            raise closed_error(self)
+            raise closed_error(self, "close")
         self.shut = True
         dismiss(&self.receivers, &woken)
         dismiss(&self.senders, &woken)

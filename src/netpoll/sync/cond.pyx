@@ -38,7 +38,10 @@ cdef class Cond(Shared):
     cdef readonly Mutex mutex
     cdef WaitQ line
 
-    def __cinit__(self, Mutex mutex not None):
+    @cython.embedsignature(False)  # without the default, which is there for the message alone
+    def __cinit__(self, mutex=None):
+        if not isinstance(mutex, Mutex):
+            raise TypeError("Cond() needs a Mutex, which its users lock: Cond(Mutex())")
         self.mutex = mutex
 
     def __repr__(self):

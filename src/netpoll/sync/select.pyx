@@ -121,7 +121,7 @@ cdef object carry_out(tuple cases, Py_ssize_t chosen):
     chan = <Chan>choice.chan
     if choice.value != NULL:
         if put(chan, choice.value) == CLOSED:
-            raise closed_error(chan)
+            raise closed_error(chan, "send")
         result = (chosen, None, True)
     elif take(chan, &value) == DONE:
         result = (chosen, own(value), True)
@@ -183,7 +183,7 @@ cdef object outcome_of(tuple cases, Wait *wait):
         return chosen, own(value), True
     if sent and not ok:
         read_case(<object>PyTuple_GET_ITEM(cases, chosen), &choice)
-        raise closed_error(<Chan>choice.chan)
+        raise closed_error(<Chan>choice.chan, "send")
     return chosen, None, ok
 
 
