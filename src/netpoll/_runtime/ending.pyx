@@ -144,7 +144,7 @@ def run(main, tuple args, dict kwargs):
 
 
 def run_openly(main):
-    """Call `main` as `run` does, but end nothing: what it leaves behind goes on, until `end_own`."""
+    """Call `main` as `run` does, but end nothing: what it leaves goes on, until `end_own`."""
     cdef Scheduler s = get_scheduler()
     if s.in_run:
         raise RuntimeError("run() is already running on this thread")
