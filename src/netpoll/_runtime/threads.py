@@ -67,7 +67,7 @@ class BlockingPool(Crew):
     One that has had nothing to do for `idle_timeout` seconds (None: for ever) leaves. Any thread
     may call. A pool of its own keeps calls that may hang from those of `blocking`. ValueError for
     a limit below one. Closed by `close` or at the end of a `with`; one that is forgotten loses its
-    threads as they become idle.
+    threads as they become idle, unless they stay for ever.
 
     threads, idle, queued: how many threads there are, how many of these have nothing to do, and
     how many calls wait for one.
