@@ -129,3 +129,26 @@ def test_a_local_port_is_the_one_asked_for() -> None:
         port = place.local_addr.port
     with udp_socket.connect("udp", UDPAddr(udp.HOST, 9), UDPAddr("0.0.0.0", port)) as conn:
         assert conn.local_addr.port == port
+
+
+BROADCAST = "127.255.255.255"
+"""Reaches all of this machine, and nobody else."""
+
+
+@in_run
+def test_who_listens_on_a_wildcard_hears_what_is_sent_to_all() -> None:
+    with net.listen_packet("udp", "127.0.0.1:0") as sender:
+        with net.listen_packet("udp4", "0.0.0.0:0") as listener:
+            address = UDPAddr(BROADCAST, listener.local_addr.port)
+            listener.settimeout(5)
+            assert sender.write_to(b"to all", address) == 6  # without being asked for, as in Go
+            assert listener.read_from() == (b"to all", sender.local_addr)
+            with net.dial("udp", address) as connected:
+                connected.write(b"to all")
+                assert listener.read_from() == (b"to all", connected.local_addr)
+        sender.set_broadcast(False)
+        with pytest.raises(PermissionError) as caught:
+            sender.write_to(b"to all", address)
+        assert str(caught.value).endswith(f"->{address}: permission denied")
+        sender.set_broadcast(True)
+        assert sender.write_to(b"to all", address) == 6
