@@ -181,7 +181,8 @@ def test_a_function_that_has_not_begun_when_its_caller_is_cancelled_never_does(
 @in_run
 def test_a_result_that_is_there_is_not_lost_to_a_cancellation() -> None:
     for _ in range(20):
-        caller = parked(go(blocking, lambda: 7))
+        caller = go(blocking, lambda: 7)
+        gosched()  # it begins, and may have its result already
         time.sleep(0.0005)
         caller.cancel()
         try:
