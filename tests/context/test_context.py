@@ -21,6 +21,7 @@ from netpoll.context import (
     without_cancel,
 )
 from netpoll.sync.select import select
+from tests.program import finished
 from tests.running import in_run
 
 LONG = 3600.0
@@ -54,6 +55,26 @@ def test_a_context_is_made_by_a_function() -> None:
     for kind in (Context, CancelContext):
         with pytest.raises(TypeError, match="made by"):
             kind()
+
+
+UNMADE = """
+from netpoll.context import Context, after_func
+
+class Mine(Context):
+    def __init__(self):
+        pass
+
+for use in (Mine().__enter__, lambda: after_func(Mine(), print)):
+    try:
+        use()
+    except AttributeError:
+        print("refused")
+"""
+
+
+def test_a_context_that_no_function_has_made_is_refused() -> None:
+    program = finished("-c", UNMADE)
+    assert (program.returncode, program.stdout, program.stderr) == (0, "refused\n" * 2, "")
 
 
 @pytest.mark.parametrize(

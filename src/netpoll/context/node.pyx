@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Node: what is common to a context and those made from it: whether they are done, and who hears of it.
 
     node       `finish`                              a node made from it
