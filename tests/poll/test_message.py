@@ -173,6 +173,10 @@ def test_a_message_is_spread_over_more_buffers_than_the_kernel_takes() -> None:
         got = receive_message_into(fd, parts)
         assert got == (1500, [], socket.MSG_TRUNC, tcp.raw(peer.getsockname()))
         assert b"".join(parts) == data[:1500]
+        peer.send(b"short")
+        parts = [bytearray(b"??") for _ in range(1500)]
+        assert receive_message_into(fd, parts)[0] == 5
+        assert b"".join(parts) == b"short" + b"?" * 2995
     with tcp.end() as (fd, peer):
         peer.sendall(data)
         parts = [bytearray(1) for _ in range(1500)]

@@ -75,10 +75,10 @@ cdef class Pieces:
             size += self.vector[i].iov_len
         return min(size, <size_t>MAX_RW)
 
-    cdef void spread(self, Pieces whole) noexcept:
-        """Copy what was received in one piece into these."""
+    cdef void spread(self, Pieces whole, size_t got) noexcept:
+        """Copy what was received in one piece into these; what is behind it stays as it was."""
         cdef const char *place = <const char *>whole.vector.iov_base
-        cdef size_t left = whole.vector.iov_len
+        cdef size_t left = min(got, whole.vector.iov_len)
         cdef size_t some
         for i in range(self.count):
             some = min(left, self.vector[i].iov_len)
@@ -143,7 +143,7 @@ cpdef tuple receive_message_into(SocketFD fd, object buffers, Py_ssize_t control
     until = lock(fd, MODE_READ)
     raw = receive_quietly(fd, whole, 0, control_size, flags, until)
     if whole is not pieces and raw != NULL:
-        pieces.spread(whole)
+        pieces.spread(whole, (<Arrival>raw).data)
     return handed_out(taken(fd, raw))
 
 
