@@ -1,15 +1,11 @@
 """No signal gets lost because another one's handler raised while it was handed on."""
 
 import ctypes
-import dis
 import functools
 import operator
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from signal import SIGUSR1, SIGUSR2, raise_signal
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -18,53 +14,10 @@ from netpoll import signals
 from netpoll.context import cause
 from netpoll.signals.handler import set_handler
 from netpoll.sync.chan import Chan
+from tests.broken_off import Alarm, raises_at, steps_of
 from tests.running import in_run
 
 PACKAGE = netpoll.signals.__file__.rpartition("/")[0]
-
-
-class Alarm(BaseException):
-    pass
-
-
-def raises_at(step: int, fn: Callable[[], object]) -> bool:
-    """Call fn, and have Alarm come up at that step; False if it has fewer.
-
-    Python looks for signals where a function begins, after each call, and where it jumps back.
-    """
-    steps = 0
-    earlier: dict[FrameType, str] = {}
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal steps
-        if not frame.f_code.co_filename.startswith(PACKAGE):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            looked = earlier.get(frame, "RESUME").startswith(("RESUME", "CALL", "JUMP_BACKWARD"))
-            earlier[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-            steps += looked
-            if looked and steps == step:
-                raise Alarm
-        return trace
-
-    before = sys.gettrace()
-    try:
-        sys.settrace(trace)
-        fn()
-    except Alarm:
-        pass
-    finally:
-        sys.settrace(before)
-    return steps >= step
-
-
-def steps_of(fn: Callable[[], object]) -> Iterator[int]:
-    """Call fn again and again, broken off at each step; yield after each time."""
-    step = 1
-    while raises_at(step, fn):
-        yield step
-        step += 1
 
 
 def send() -> None:
@@ -83,7 +36,7 @@ def heard() -> Iterator[list[int]]:
 @in_run
 def test_a_channel_is_told_once() -> None:
     with signals.notify(Chan[int](1), SIGUSR1) as channel:
-        for step in steps_of(send):
+        for step in steps_of(send, PACKAGE):
             assert channel.try_recv() == (SIGUSR1, True), step
         assert channel.try_recv() == (SIGUSR1, True)
         assert channel.try_recv() == (None, False)
@@ -95,7 +48,7 @@ def test_a_context_ends() -> None:
 
     def broken_off(step: int) -> bool:
         with signals.notify_context(None, SIGUSR1) as context:
-            goes_on = raises_at(step, send)
+            goes_on = raises_at(step, send, PACKAGE)
             assert isinstance(cause(context), signals.SignalReceived), step
             return goes_on
 
@@ -112,7 +65,7 @@ def test_where_nobody_hears_any_more_it_goes_to_the_handler_from_before(heard: l
         channel = Chan[int](1)
         signals.notify(channel, SIGUSR1)
         channel.close()
-        goes_on = raises_at(step, send)
+        goes_on = raises_at(step, send, PACKAGE)
         assert heard == [SIGUSR1], step
         heard.clear()
         send()
@@ -189,7 +142,7 @@ def test_no_signal_stays_blocked_whatever_breaks_off_a_notify() -> None:
     def listen() -> None:
         signals.notify(Chan[int](1), SIGUSR1)
 
-    for step in steps_of(listen):
+    for step in steps_of(listen, PACKAGE):
         signals.reset()
         assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()), step
         assert signal.getsignal(SIGUSR1) == signal.SIG_DFL, step

@@ -22,14 +22,16 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from contextlib import ExitStack
+from collections.abc import Callable
+from itertools import starmap
 from operator import index
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Protocol, TypeAlias
 
+from netpoll._poll.pipe_fd import PipeFD
 from netpoll.net.endpoint import Endpoint
 from netpoll.net.file import File
-from netpoll.net.file_kinds import open_fd
+from netpoll.net.file_kinds import PipeFile
 
 
 class HasFileno(Protocol):
@@ -47,13 +49,18 @@ _MASTER = os.makedev(5, 2)
 
 
 class Streams:
-    """The three standard streams of one child, up to its start."""
+    """The three standard streams of one child, up to its start.
+
+    A signal handler may raise wherever Python has called something. So what opens a descriptor puts
+    it into a list in the same call, by map, and what closes them forgets them before that.
+    """
 
     def __init__(self, stdin: Stream, stdout: Stream, stderr: Stream, pipesize: int) -> None:
         """Make what is needed for them; nothing is left open if that fails."""
         self._pipesize = pipesize
-        self._of_child = ExitStack()
-        self._ours = ExitStack()
+        self._pipes: list[tuple[int, int]] = []
+        self._ours: list[PipeFD] = []  # which have one end of each pipe, or will have
+        self._of_child: list[int] = []
         self.files: list[File | None] = [None, None, None]
         try:
             asked_for = enumerate((stdin, stdout, stderr))
@@ -64,14 +71,23 @@ class Streams:
 
     def started(self) -> list[File | None]:
         """Close what is the child's alone, which has it now; return our ends of the pipes."""
-        self._of_child.close()
-        self._ours.pop_all()
+        self._close_of_child()
         return self.files
 
     def give_up(self) -> None:
         """Close everything: there is no child."""
-        with self._of_child, self._ours:
-            pass
+        try:
+            self._close_of_child()
+        finally:
+            for ours in self._ours:
+                ours.close()
+
+    def _close_of_child(self) -> None:
+        adopted = {ours.fileno() for ours in self._ours if not ours.closed}
+        ends = [end for pipe in self._pipes for end in pipe if end not in adopted]
+        closing = map(os.close, self._of_child + ends)
+        self._of_child, self._pipes = [], []
+        list(closing)
 
     def _prepare(self, number: int, what: Stream) -> int | None:
         """Return what subprocess is to be given for one of the streams."""
@@ -92,18 +108,14 @@ class Streams:
         return what
 
     def _pipe(self, number: int) -> int:
-        reading, writing = os.pipe2(os.O_CLOEXEC)
+        self._pipes.extend(map(os.pipe2, (os.O_CLOEXEC,)))
+        reading, writing = self._pipes[-1]
         ours, childs = (writing, reading) if number == 0 else (reading, writing)
-        self._of_child.callback(os.close, childs)
-        try:
-            if self._pipesize > 0:
-                fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, self._pipesize)
-            os.set_blocking(ours, False)  # each end is an open file of its own
-            file = open_fd(ours)
-        except BaseException:
-            os.close(ours)
-            raise
-        self.files[number] = self._ours.enter_context(file)
+        if self._pipesize > 0:
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, self._pipesize)
+        os.set_blocking(ours, False)  # each end is an open file of its own
+        self._ours.extend(filter(None, map(PipeFD.adopt, (ours,))))  # a poller takes any pipe
+        self.files[number] = PipeFile(self._ours[-1])
         return childs
 
     def _inherited(self, number: int) -> int | None:
@@ -116,14 +128,14 @@ class Streams:
         return self._opened_anew(number)
 
     def _file(self, file: File) -> int:
-        duplicate = self._keep(file.dup())
+        duplicate = self._keep(file.dup)
         if os.get_blocking(duplicate):
             return duplicate
         anew = self._opened_anew(duplicate)
         return duplicate if anew is None else anew
 
     def _socket(self, endpoint: Endpoint) -> int:
-        duplicate = self._keep(endpoint.dup())
+        duplicate = self._keep(endpoint.dup)
         os.set_blocking(duplicate, True)
         return duplicate
 
@@ -135,9 +147,9 @@ class Streams:
             return None
         flags = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_ACCMODE | os.O_APPEND)
         path = f"/proc/self/fd/{number}"
-        return self._keep(os.open(path, flags | os.O_NOCTTY | os.O_CLOEXEC))
+        return self._keep(os.open, path, flags | os.O_NOCTTY | os.O_CLOEXEC)
 
-    def _keep(self, number: int) -> int:
-        """Note a descriptor that is the child's alone."""
-        self._of_child.callback(os.close, number)
-        return number
+    def _keep(self, opening: Callable[..., int], *args: object) -> int:
+        """Open a descriptor that is the child's alone."""
+        self._of_child.extend(starmap(opening, (args,)))
+        return self._of_child[-1]
