@@ -10,7 +10,7 @@ import pytest
 
 import netpoll
 from netpoll import net
-from tests.running import in_run
+from tests.running import in_run, says
 
 
 def told_of(drop: Callable[[], object]) -> str:
@@ -48,3 +48,17 @@ def test_what_is_closed_is_not_told_of() -> None:
     kept[0].close()
     kept.clear()
     gc.collect()
+
+
+def test_when_python_has_taken_its_modules_apart_there_is_nobody_to_tell() -> None:
+    program = """
+import netpoll.net.endpoint
+from netpoll import net
+from netpoll._poll import fd
+
+conn = net.listen("tcp", "127.0.0.1:0")
+for module in (fd, netpoll.net.endpoint):  # as at the end of the interpreter
+    module.sys = module.warnings = None
+del conn
+"""
+    assert says(program) == ""

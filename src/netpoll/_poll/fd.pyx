@@ -95,7 +95,8 @@ cdef class FD(Turns):
                 what = repr(self) if self.described is None else f"{self.described}, descriptor {self.sysfd}"
                 warnings.warn(f"unclosed {what}", ResourceWarning, source=self)
             except Exception:
-                if not sys.is_finalizing():     # there may be nothing left to warn with
+                # At the end there may be nothing left to warn with, nor this module's own names.
+                if sys is not None and not sys.is_finalizing():
                     raise
             finally:
                 self.close()

@@ -62,7 +62,8 @@ cdef class Endpoint:
         try:
             self._fd.describe(repr(self))   # for the warning, if nobody else has the descriptor
         except Exception:
-            if not sys.is_finalizing():     # there may be nothing left to describe it with
+            # At the end there may be nothing left to describe it with, nor this module's own names.
+            if sys is not None and not sys.is_finalizing():
                 raise
 
     # -- the end
