@@ -15,6 +15,7 @@ def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
     pytester.makepyfile(source)
     result = pytester.runpytest_subprocess(
         *plugin_options(),
+        "-rN",  # a summary would say once more, in CI at full length, what has been said
         "-W",
         "error",
         "--strict-markers",
