@@ -74,7 +74,9 @@ def test_a_busy_sender_does_not_starve_another() -> None:
 
     feeders = [go(feed, busy, "busy"), go(feed, other, "other")]
     counts = Counter(select(busy, other)[1] for _ in range(10_000))
-    assert abs(counts["busy"] - 5000) < 10 * 50
+    # Who hands over to whom goes on so until the turn ends, and which of two it is that goes on is
+    # drawn: some 230 draws of 43 messages, with a standard deviation of 330 messages.
+    assert abs(counts["busy"] - 5000) < 7 * 330
     done.close()
     for feeder in feeders:
         feeder.join()
