@@ -50,9 +50,9 @@ def make(target: str, version: str, python: Path, output: IO[str] | None = None)
     command = [os.environ.get("MAKE", "make"), "--no-print-directory", target]
     command += [f"PYTHON={python}", f"VENV=.venv-{version}"]
     # What failed with one version is not what failed with another.
-    environ = os.environ | {"PYTEST_ADDOPTS": f"-o cache_dir=.venv-{version}/.pytest_cache"}
-    errors = output and subprocess.STDOUT
-    return subprocess.call(command, stdout=output, stderr=errors, env=environ) == 0
+    cache = f"-o cache_dir=.venv-{version}/.pytest_cache"
+    command += [f"ARGS={cache} {os.environ.get('ARGS', '')}"]
+    return subprocess.call(command, stdout=output, stderr=output and subprocess.STDOUT) == 0
 
 
 def test(version: str, python: Path) -> bool:

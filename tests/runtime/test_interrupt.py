@@ -472,6 +472,8 @@ def main():
 
 # What is printed of a finalizer's own Ctrl-C, and of nothing else, is beside the point.
 sys.unraisablehook = lambda unraisable: None
+seen = []
+interrupted_at(0, run, main)  # 3.12 shows the instructions of a function from its second call on
 step = 1
 while interrupted_at(step, run, main):
     seen = []

@@ -52,9 +52,10 @@ def test_a_context_ends() -> None:
             assert isinstance(cause(context), signals.SignalReceived), step
             return goes_on
 
+    broken_off(0)  # 3.12 shows the instructions of a function from its second call on
     while broken_off(steps + 1):
         steps += 1
-    assert steps > 10
+    assert steps > 5
 
 
 @in_run
@@ -73,9 +74,10 @@ def test_where_nobody_hears_any_more_it_goes_to_the_handler_from_before(heard: l
         heard.clear()
         return goes_on
 
+    broken_off(0)  # 3.12 shows the instructions of a function from its second call on
     while broken_off(steps + 1):
         steps += 1
-    assert steps > 10
+    assert steps > 5
 
 
 def break_off(*_: object) -> None:
