@@ -37,7 +37,11 @@ def replace(page: str, between: str) -> str:
 
 def text(results: Results) -> str:
     """Return the figures as Markdown."""
-    parts = ["## The figures", "\n".join(f"- {line}" for line in conditions(results))]
+    parts = ["## The figures"]
+    short = tables.in_short(results)
+    if short.rows:
+        parts.append(_section(short))
+    parts.append("\n".join(f"- {line}" for line in conditions(results)))
     goals = tables.goals(results)
     if goals.rows:
         parts.append(_section(goals))

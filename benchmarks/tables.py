@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from benchmarks.results import Results
 from benchmarks.scenario import Cell, Figure, Scenario
+from benchmarks.scenarios.echo import ECHO
 from benchmarks.spread import Spread
-from benchmarks.targets import TARGETS, Target
+from benchmarks.targets import IN_SHORT, OURS, TARGETS, Target
 
 _NOTHING = "-"
 _MOST_DIGITS = 4
@@ -58,6 +59,26 @@ def goals(results: Results) -> Table:
     """Return what was to be reached and what was."""
     rows = [row for target in TARGETS if (row := _goal(results, target))]
     return Table("Goals", ("", "measured", "the limit", "must", "aim", ""), tuple(rows))
+
+
+def in_short(results: Results) -> Table:
+    """Return one row for each server, what it takes compared with netpoll, the quickest first.
+
+    As ratios, for these are of samples that were taken one after the other.
+    """
+    columns = tuple(text for text, _, _ in IN_SHORT)
+    _, first, chief = IN_SHORT[0]
+
+    def place(pair: tuple[str, str]) -> float:
+        spread = results.ratio(first, pair[0], OURS, chief)
+        return spread.median if spread else float("inf")
+
+    rows = [
+        (label, *(_ratio(results.ratio(cell, name, OURS, figure)) for _, cell, figure in IN_SHORT))
+        for name, label in sorted(_ranked(results, ECHO, first), key=place)
+    ]
+    title = "In short: processor time of an echo, and memory, netpoll's being 1"
+    return Table(title, ("", *columns), tuple(rows))
 
 
 def hindrances(results: Results) -> list[str]:

@@ -107,6 +107,14 @@ _SMALL, _MANY, _LARGE = _echo(64, 50), _echo(64, 1000), _echo(16384, 50)
 _NEAR = _echo(64, 50, "near")
 _IDLE = Cell("idle", (("conns", 10000),))
 
+IN_SHORT = (
+    ("64 B, 50 connections", _SMALL, "cpu"),
+    ("64 B, 1,000 connections", _MANY, "cpu"),
+    ("16 KiB, 50 connections", _LARGE, "cpu"),
+    ("memory of an idle connection", _IDLE, "memory"),
+)
+"""What most people want to know: text, cell and figure of a column."""
+
 TARGETS = (
     _cpu("echo 64 B, 50 connections", _SMALL, "limit", 1.20, 1.10),
     _cpu("echo 64 B, 50 connections", _SMALL, "go", 1.0),

@@ -36,6 +36,21 @@ def test_the_best_comes_first_with_its_ratio_to_the_reference(found: Results) ->
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
+def test_in_short_the_quickest_server_comes_first_and_what_was_not_measured_is_a_dash(
+    found: Results,
+) -> None:
+    found.records.append(record("netpoll", 5.04, cell=MANY))
+    table = tables.in_short(found)
+    assert table.columns[1] == "64 B, 50 connections"
+    assert table.rows[0] == ("C, bare epoll loop (the limit)", "0.83", "-", "-", "-")
+    assert table.rows[1] == ("Go net, GOMAXPROCS=1", "0.92", "-", "-", "-")
+    assert table.rows[2] == ("netpoll", "1.00", "1.00", "-", "-")
+    found.records += [record("trio", 24.0, number=number) for number in range(3)]
+    assert [row[0] for row in tables.in_short(found).rows][3:] == ["gevent, StreamServer", "trio"]
+    assert page.text(found).index("In short") < page.text(found).index("rounds:")
+    assert "In short" not in page.text(results())
+
+
 def test_a_matrix_has_a_column_for_each_cell_and_a_dash_for_nothing(found: Results) -> None:
     found.records.append(record("limit", 5.0, cell=MANY))
     table = tables.matrix(found, ECHO)
@@ -134,7 +149,7 @@ def test_the_page_says_which_state_of_the_code_was_measured(found: Results) -> N
 def test_only_what_is_between_the_marks_is_replaced(found: Results) -> None:
     before = f"top\n{page.BEGIN}\nformer\n{page.END}\nbottom\n"
     after = page.replace(before, page.text(found))
-    assert after.startswith(f"top\n{page.BEGIN}\n\n## The figures\n\n- 2030-01-02")
+    assert after.startswith(f"top\n{page.BEGIN}\n\n## The figures\n\n**In short: ")
     assert after.endswith(f"\n\n{page.END}\nbottom\n")
     assert "former" not in after
     assert page.replace(after, "former").count(page.END) == 1
