@@ -37,15 +37,21 @@ _PATIENCE = 5.0
 class Child:
     """A process to wait for and to send signals to; each method may be called from any thread."""
 
-    __slots__ = ("_pidfd", "pid", "returncode")
+    __slots__ = ("_pidfds", "pid", "returncode")
 
     def __init__(self, pid: int) -> None:
         """Take over the reaping of a child that nobody else waits for. OSError."""
         self.pid = pid
         self.returncode: int | None = None
-        self._pidfd = _open(pid)
-        if self._pidfd is None:
+        self._pidfds: list[PipeFD | None] = []  # one, or none where the child is gone
+        try:
+            # Opened and kept in one step: a signal handler may raise between two.
+            self._pidfds.extend(map(PipeFD.adopt, map(os.pidfd_open, (pid,))))
+        except ProcessLookupError:  # gone, as where SIGCHLD is ignored
             self.returncode = 0
+
+    def __del__(self) -> None:
+        self._close()
 
     def wait(self) -> int:
         """Park until it has ended, reap it, and return its exit code as subprocess does."""
@@ -79,6 +85,11 @@ class Child:
         """Kill it and wait until it is gone, whoever cancels the goroutine meanwhile."""
         self.send_signal(signal.SIGKILL)
         self.linger(_PATIENCE)
+
+    def discard(self) -> None:
+        """Kill it and leave the reaping to a thread. Does not park."""
+        self.send_signal(signal.SIGKILL)
+        self.abandon()
 
     def abandon(self) -> bool:
         """Let it go on alone, to be reaped by a thread when it ends; False if it has ended.
@@ -126,26 +137,13 @@ class Child:
         how: Callable[[PipeFD, Callable[[int], _T]], _T],
         fn: Callable[[int], _T],
     ) -> _T:
-        if self._pidfd is None:
-            raise ClosedError
-        return how(self._pidfd, fn)
+        for pidfd in filter(None, self._pidfds):
+            return how(pidfd, fn)
+        raise ClosedError
 
     def _close(self) -> None:
-        if self._pidfd is not None:
-            self._pidfd.close()
-
-
-def _open(pid: int) -> PipeFD | None:
-    """Return the pidfd of a child; None if it is gone, as where SIGCHLD is ignored."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
-    try:
-        return PipeFD.adopt(pidfd)
-    except BaseException:
-        os.close(pidfd)
-        raise
+        for pidfd in filter(None, self._pidfds):
+            pidfd.close()
 
 
 def reap_later(pid: int) -> None:
@@ -166,7 +164,7 @@ def _reap_quietly(pid: int) -> None:
 def check_system() -> None:
     """Raise an OSError that says why, if no process can be started on this system."""
     try:
-        os.close(os.pidfd_open(os.getpid()))
+        list(map(os.close, map(os.pidfd_open, (os.getpid(),))))  # in one step, as above
     except AttributeError:
         reason = "this Python was built without it"
     except OSError as error:

@@ -2,19 +2,19 @@
 
 Each pipe has a goroutine, for a child that waits until somebody reads one of its outputs may not be
 fed meanwhile, and the other way round. What was read and what is still to be written is kept here:
-nothing is lost and nothing sent twice when they are cancelled and begin again.
+nothing is lost and nothing sent twice when they are cancelled and begin again. A Ctrl-C comes up in
+main, which may be the caller, and anywhere in it; so the caller itself reads and writes nothing. A
+handler may raise in the others too: what they read or write is noted in the same step, by map.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from netpoll._runtime.goroutine import Goroutine, go
-from netpoll._runtime.scope import shield
 from netpoll.net.file import File
+from netpoll.sync.group import Group
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,6 +28,7 @@ class Exchange:
     ) -> None:
         self._stdin = stdin
         self._rest = memoryview(data).cast("B")
+        self._written: list[int] = []  # something, once all is
         self._outputs = [(file, list[bytes]()) for file in (stdout, stderr)]
 
     def go_on(self) -> None:
@@ -39,7 +40,9 @@ class Exchange:
         ]
         if self._stdin is not None and not self._stdin.closed:
             jobs.append(partial(self._feed, self._stdin))
-        together(jobs)
+        with Group() as group:
+            for job in jobs:
+                group.go(job)
 
     def received(self) -> list[bytes | None]:
         """Return what has come on each of the two outputs, None for one that is no pipe."""
@@ -47,8 +50,8 @@ class Exchange:
 
     def _feed(self, stdin: File) -> None:
         try:
-            if self._rest:
-                stdin.write(self._rest)
+            if self._rest and not self._written:
+                self._written.extend(map(stdin.write, (self._rest,)))
         except BrokenPipeError:
             pass  # it has ended, or reads no more
         except BaseException as error:
@@ -58,31 +61,5 @@ class Exchange:
 
 
 def _drain(file: File, chunks: list[bytes]) -> None:
-    while data := file.read():
-        chunks.append(data)
+    any(map(chunks.append, iter(file.read, b"")))
     file.close()
-
-
-def together(jobs: list[Callable[[], None]]) -> None:
-    """Do all jobs at the same time, the last in the caller's goroutine; none is left running."""
-    if not jobs:
-        return
-    *others, own = jobs
-    started: list[Goroutine[None]] = []
-    try:
-        started.extend(map(go, others))
-        own()
-        for goroutine in started:
-            goroutine.join()
-    except BaseException:
-        _stop(started)
-        raise
-
-
-def _stop(goroutines: list[Goroutine[None]]) -> None:
-    for goroutine in goroutines:
-        goroutine.cancel()
-    with shield():
-        for goroutine in goroutines:
-            with suppress(Exception):  # what has come first is raised
-                goroutine.join()

@@ -127,13 +127,17 @@ class Popen(Generic[AnyStr]):
         self.args = args
         self._text = Text(encoding, errors) if text or encoding or errors else None
         self._exchange: Exchange | None = None
-        streams = Streams(stdin, stdout, stderr, pipesize)
+        streams = Streams(pipesize)
+        started: list[Child] = []
         try:
-            self._child = spawn(args, streams, options)
+            spawn(args, streams.make(stdin, stdout, stderr), options, started)
+            self.stdin, self.stdout, self.stderr = streams.started()
         except BaseException:
             streams.give_up()
+            for child in started:
+                child.discard()
             raise
-        self.stdin, self.stdout, self.stderr = streams.started()
+        (self._child,) = started
 
     @property
     def pid(self) -> int:

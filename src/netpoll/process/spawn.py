@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import Any, TypeAlias, TypedDict
 
 from netpoll.process.child import Child, check_system, reap_later
-from netpoll.process.streams import Streams
 
 Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Command: TypeAlias = Path | Sequence[Path]
@@ -43,9 +42,15 @@ class Options(TypedDict, total=False):
     umask: int
 
 
-def spawn(args: Command, streams: Streams, options: Mapping[str, Any]) -> Child:
-    """Start a process. Does not park: its thread waits until the program is executed, or cannot be.
+def spawn(
+    args: Command,
+    streams: Sequence[int | None],
+    options: Mapping[str, Any],
+    started: list[Child],
+) -> None:
+    """Start a process and put it into the list in the same step, for a signal handler may raise.
 
+    Does not park: the thread waits until the program is executed, or cannot be.
     OSError as subprocess, with the name of the program or of the directory that there is not.
     """
     unknown = options.keys() - Options.__annotations__.keys()
@@ -53,13 +58,14 @@ def spawn(args: Command, streams: Streams, options: Mapping[str, Any]) -> Child:
         raise TypeError(f"Popen() got an unexpected keyword argument {min(unknown)!r}")
     check_system()
     starter: Any = subprocess.Popen.__new__(subprocess.Popen)
-    stdin, stdout, stderr = streams.numbers
+    stdin, stdout, stderr = streams
     try:
         # Apart from __new__: a Ctrl-C in the midst of it may leave a child behind.
         starter.__init__(args, stdin=stdin, stdout=stdout, stderr=stderr, **options)
-        return Child(starter.pid)
+        started.extend(map(Child, (starter.pid,)))
     except BaseException:
-        _undo(starter)
+        if not started:
+            _undo(starter)
         raise
     finally:
         starter.returncode = 0  # so that it takes the child for reaped

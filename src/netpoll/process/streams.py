@@ -55,19 +55,19 @@ class Streams:
     it into a list in the same call, by map, and what closes them forgets them before that.
     """
 
-    def __init__(self, stdin: Stream, stdout: Stream, stderr: Stream, pipesize: int) -> None:
-        """Make what is needed for them; nothing is left open if that fails."""
+    def __init__(self, pipesize: int) -> None:
         self._pipesize = pipesize
         self._pipes: list[tuple[int, int]] = []
         self._ours: list[PipeFD] = []  # which have one end of each pipe, or will have
         self._of_child: list[int] = []
         self.files: list[File | None] = [None, None, None]
-        try:
-            asked_for = enumerate((stdin, stdout, stderr))
-            self.numbers = [self._prepare(number, what) for number, what in asked_for]
-        except BaseException:
-            self.give_up()
-            raise
+
+    def make(self, *asked_for: Stream) -> list[int | None]:
+        """Open what is needed for stdin, stdout and stderr; return what subprocess is to be given.
+
+        Whoever called has to call `give_up` if this raises.
+        """
+        return [self._prepare(number, what) for number, what in enumerate(asked_for)]
 
     def started(self) -> list[File | None]:
         """Close what is the child's alone, which has it now; return our ends of the pipes."""
