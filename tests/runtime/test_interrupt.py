@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.running import says, script
 
 PRELUDE = """\
@@ -178,6 +180,53 @@ def main():
 run(main)
 """
     assert says(program(lines)) == ""
+
+
+@pytest.mark.parametrize(
+    ("wait", "serve"),
+    {
+        "receive": ("Chan.recv", "channel.try_send(1)"),
+        "select": ("lambda channel: select(channel.recv)", "channel.try_send(1)"),
+        "lock": ("lambda _: mutex.lock()", "mutex.unlock()"),
+        "event": ("lambda _: event.wait()", "event.set()"),
+        "join": ("lambda _: served.join()", "pass"),
+        "group": ("in_a_group", "event.set()"),
+    }.values(),
+)
+def test_if_main_is_given_what_it_waits_for_just_after_it_it_comes_without_a_park(
+    wait: str, serve: str
+) -> None:
+    lines = f"""
+from netpoll import Chan, Group, select
+from netpoll.sync import Event, Mutex
+
+def in_a_group(_):
+    with Group() as group:
+        group.go(event.wait)
+
+def at_once():
+    gosched()
+    interrupt()
+    for _ in range(1000):
+        pass    # by now main is to be interrupted
+    {serve}
+
+def main():
+    global channel, event, mutex, served
+    channel, event, mutex = Chan(), Event(), Mutex()
+    mutex.lock()
+    served = go(at_once)
+    begin = time.monotonic()
+    try:
+        ({wait})(channel)
+        while time.monotonic() < begin + 5:
+            pass
+    except KeyboardInterrupt:
+        print("interrupted", time.monotonic() - begin < 4)
+
+run(main)
+"""
+    assert says(program(lines)) == "interrupted True\n"
 
 
 def test_sent_to_another_thread_it_comes_in_main() -> None:

@@ -110,6 +110,8 @@ cdef int wait_queue(Scheduler s, Waiter *waiter, G g, int64_t until) except -1:
     if outcome < 0:
         return np_pass_on()
     if granted:
+        if g.interrupt is not None:
+            s.interrupt_later(g)
         return granted
     if g.wake == WAKE_TIMEOUT:
         return 0

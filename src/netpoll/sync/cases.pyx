@@ -69,6 +69,8 @@ cdef int stand(Scheduler s, G g, Wait *wait, int64_t until) except -1:
     g.on_strand = NULL
     if wait.served != NULL and outcome == 0:
         if wait.ok or (g.wake != WAKE_CANCEL and g.wake != WAKE_INTERRUPT):
+            if g.interrupt is not None:
+                s.interrupt_later(g)
             return 1
     give_up(wait)
     unheard = wait.value

@@ -65,6 +65,8 @@ cdef int stand(Shared what, Scheduler s, G g, Waiter *waiter, int64_t until, con
     if outcome < 0:
         return np_pass_on()
     if granted:
+        if g.interrupt is not None:
+            s.interrupt_later(g)
         return granted
     if g.wake == WAKE_TIMEOUT:
         return 0
