@@ -49,6 +49,7 @@ cdef inline int64_t lock(Turns turns, int mode) except -1:
     Returns when the operation has to end by its own timeout if it had to wait, for the time in line counts;
     else 0: nothing of it has passed.
     """
+    # Here too because a thread's first call makes its scheduler, which must not be between the word and the line.
     take_turn(get_scheduler())
     if try_lock(&turns.mutex, mode):
         return 0

@@ -110,10 +110,7 @@ cdef class Turns:
 
     cdef int64_t lock_contended(self, int mode) except -1:
         """Lock what is locked or closed; see `lock` in turns.pxd."""
-        cdef int outcome
-        # A thread's first call makes its scheduler, and others run meanwhile: not between the word and the line.
-        get_scheduler()
-        outcome = lock_or_join(&self.mutex, mode)
+        cdef int outcome = lock_or_join(&self.mutex, mode)
         if outcome == LOCKED:
             return 0
         if outcome == REFUSED:

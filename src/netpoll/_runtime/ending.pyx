@@ -230,7 +230,7 @@ cdef bint wait_for_others(Scheduler s, double grace) except -1:
     leave_all(g)
     g.cancelled = g.stop = False
     try:
-        while s.live > 1 and nanotime() < until:
+        while s.all_gs.count > 1 and nanotime() < until:
             g.state = G_WAITING
             g.reason = "the others to end"
             s.timers.arm(&g.timer, until)
@@ -241,7 +241,7 @@ cdef bint wait_for_others(Scheduler s, double grace) except -1:
     finally:
         timer_disarm(&g.timer)
         s.draining = False
-    return s.live == 1
+    return s.all_gs.count == 1
 
 
 cdef int shut(Scheduler s) except -1:

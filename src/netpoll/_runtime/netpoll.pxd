@@ -105,6 +105,7 @@ cdef class Poller:
     cdef PollDesc *register(self, int fd, bint take_over, GList *ready) except NULL
     cdef int open_again(self, int fd, PollDesc *pd, bint take_over) except -1
     cdef bint deregister(self, PollDesc *pd) noexcept
+    cdef bint watches(self, PollDesc *but) noexcept
     cdef void abandon(self, GList *ready) noexcept
     cdef void wake_all(self, GList *ready) noexcept
     cdef int own(self, int fd, PollDesc *pd, GList *ready) except -1

@@ -306,6 +306,13 @@ cdef class Poller:
         self.cache.release(pd)
         return ours
 
+    cdef bint watches(self, PollDesc *but) noexcept:
+        """Whether any descriptor is registered, besides one."""
+        for fd in range(self.nowners):
+            if self.owners[fd] != NULL and self.owners[fd] != but:
+                return True
+        return False
+
     cdef void abandon(self, GList *ready) noexcept:
         """Give up a multiplexer whose own descriptor is lost: everybody who waits is sent to try again."""
         self.closed = True

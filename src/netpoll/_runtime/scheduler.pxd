@@ -2,6 +2,7 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from netpoll._runtime.allgs cimport AllGs
 from netpoll._runtime.atomics cimport np_lock
 from netpoll._runtime.g cimport G
 from netpoll._runtime.glist cimport GList
@@ -33,8 +34,7 @@ cdef class Scheduler:
     cdef PyObject *spawner
     cdef list idle              # greenlets of finished goroutines
     cdef void *main
-    cdef void *all_first
-    cdef int64_t live
+    cdef AllGs all_gs
     cdef char *scratch
     cdef GList inbound          # made ready by other threads; under inbound_lock
     cdef np_lock inbound_lock
@@ -76,8 +76,7 @@ cdef class Scheduler:
     cdef int raise_pending(self, G g) except -1
     cdef int yield_(self, G g) except -1
     cdef void inject(self, GList *ready) noexcept
-    cdef void *pop_any(self) noexcept
-    cdef uint64_t random(self) noexcept
+    cdef void *next_by_chance(self) noexcept
     cdef void unlink(self, G g) noexcept
     cdef char *get_scratch(self) except NULL
 

@@ -28,8 +28,10 @@ from libc.stdlib cimport free, malloc
 import threading
 
 from netpoll._runtime import deadlock as others, report
+from netpoll._runtime.allgs cimport all_of, enlist, strike
 from netpoll._runtime.atomics cimport np_lock_acquire, np_lock_init, np_lock_release
 from netpoll._runtime.backend import new_poller
+from netpoll._runtime.chance cimport pop_any, random
 from netpoll._runtime.clock cimport NEVER, nanotime
 from netpoll._runtime.g cimport (
     G,
@@ -51,7 +53,7 @@ from netpoll._runtime.greenlet cimport (
     PyGreenlet_Import,
     PyGreenlet_Switch,
 )
-from netpoll._runtime.netpoll cimport Poller, PollDesc
+from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.signals cimport FRESH, SignalGate
 from netpoll._runtime.timers cimport TimerHeap
 from netpoll._runtime.waitq cimport WaitQ, dequeue
@@ -204,9 +206,8 @@ cdef class Scheduler:
                 if self.net_waiters:
                     self.poll(0)
             if self.shuffle:
-                g = self.pop_any()
+                g = self.next_by_chance()
                 if g != NULL:
-                    self.budget = 1 + self.random() % SHUFFLED_SLICE
                     return g
             if self.runnext != NULL:
                 g = self.runnext
@@ -323,14 +324,7 @@ cdef class Scheduler:
 
     cdef bint polls_descriptors(self) noexcept:
         """Whether the kernel may have something for those who are parked; its word for signals does not count."""
-        cdef PollDesc *pd
-        if not self.net_waiters:
-            return False
-        for fd in range(self.poller.nowners):
-            pd = self.poller.owners[fd]
-            if pd != NULL and (self.gate is None or pd != self.gate.pd):
-                return True
-        return False
+        return self.net_waiters and self.poller.watches(NULL if self.gate is None else self.gate.pd)
 
     cdef int64_t hope(self) except -2:
         """Return for how many ns to wait for what may come: < 0 for as long as it takes, 0 if nothing can."""
@@ -420,7 +414,11 @@ cdef class Scheduler:
         return 0
 
     cdef int interrupt_later(self, G g) except -1:
-        """Main has what it waited for and a Ctrl-C as well: let it have both, one after the other."""
+        """Main has what it waited for and a Ctrl-C as well: let it have both, one after the other.
+
+        What was there first wakes it. If that was the Ctrl-C, only who waits in a queue can have been given
+        something since, and it is for its way of waiting to call this.
+        """
         if isinstance(g.interrupt, KeyboardInterrupt) and self.owns_signals:
             g.interrupt = None
             PyErr_SetInterrupt()
@@ -458,36 +456,21 @@ cdef class Scheduler:
         next_id += 1
         g.id = next_id
         g.scheduler = self
-        g.all_prev = NULL
-        g.all_next = self.all_first
-        if self.all_first != NULL:
-            (<G>self.all_first).all_prev = <void *>g
-        self.all_first = <void *>g
-        self.live += 1
-        Py_INCREF(g)
+        enlist(&self.all_gs, g)
         return 0
 
     cdef void unlink(self, G g) noexcept:
-        """Take a goroutine that is dead out of the list of all, which held it alive."""
-        if g.all_prev == NULL:
-            self.all_first = g.all_next
-        else:
-            (<G>g.all_prev).all_next = g.all_next
-        if g.all_next != NULL:
-            (<G>g.all_next).all_prev = g.all_prev
-        g.all_next = g.all_prev = NULL
-        self.live -= 1
-        Py_DECREF(g)
+        """Let go of a goroutine that is dead."""
+        strike(&self.all_gs, g)
 
     def goroutines(self):
         """Return all goroutines of this thread that are not dead, oldest first."""
-        cdef list found = []
-        cdef void *g = self.all_first
-        while g != NULL:
-            found.append(<G>g)
-            g = (<G>g).all_next
-        found.reverse()
-        return found
+        return all_of(&self.all_gs)
+
+    @property
+    def live(self):
+        """How many goroutines of this thread are not dead."""
+        return self.all_gs.count
 
     def main_goroutine(self):
         """Return the main goroutine."""
@@ -556,27 +539,17 @@ cdef class Scheduler:
         """Return how many timers are set."""
         return self.timers.armed()
 
-    cdef void *pop_any(self) noexcept:
-        """Take any of those that can run, by chance."""
-        cdef int64_t index
+    cdef void *next_by_chance(self) noexcept:
+        """Take any of those that can run, and give it a slice of any length."""
+        cdef void *g
         if self.runnext != NULL:
             push(&self.runq, self.runnext)
             self.runnext = NULL
         self.take_inbound()
-        if self.runq.head == NULL:
-            return NULL
-        index = self.random() % <uint64_t>self.runq.count
-        while index:
-            push(&self.runq, pop(&self.runq))   # the order is of no account here
-            index -= 1
-        return pop(&self.runq)
-
-    cdef uint64_t random(self) noexcept:
-        """Return the next number of a xorshift generator (Marsaglia): quick, and its state is one word."""
-        self.shuffle ^= self.shuffle << 13
-        self.shuffle ^= self.shuffle >> 7
-        self.shuffle ^= self.shuffle << 17
-        return self.shuffle
+        g = pop_any(&self.runq, &self.shuffle)
+        if g != NULL:
+            self.budget = 1 + random(&self.shuffle) % SHUFFLED_SLICE
+        return g
 
     cdef char *get_scratch(self) except NULL:
         """Return this thread's receive buffer. Its content is lost at the next park."""

@@ -140,7 +140,7 @@ cdef void bury(Scheduler s, G g, bint held) noexcept:
         ready_all(&g.joiners)
     if g.watcher is not None:
         tell_end(g)
-    if s.draining and s.live <= 2:
+    if s.draining and s.all_gs.count <= 2:
         ready(s.main)
     g.greenlet = NULL   # the worker's again
     s.current = NULL
