@@ -14,7 +14,7 @@
 
     run(main)
 
-Goroutines: run, go, Goroutine, current, sleep, gosched, excepthook, dump.
+Goroutines: run, go, Goroutine, current, sleep, gosched, excepthook, dump, watch.
 Together: Chan, select, after, tick; sync, for locks; Group, race, map_concurrent, as_completed.
 Limits: timeout, deadline, shield, cancel_scope; context, for what crosses goroutines.
 Networks: net, above all net.listen and net.dial, which return a TCPListener and a TCPConn.
@@ -59,6 +59,7 @@ from netpoll.sync.select import select
 if typing.TYPE_CHECKING:
     from netpoll import aio, bufio, context, from_thread, process, signals, sync
     from netpoll._runtime.threads import BlockingPool
+    from netpoll._runtime.watching import watch
     from netpoll.net.file import File
     from netpoll.net.file_kinds import open_fd
     from netpoll.serving import serve_until_signal
@@ -76,6 +77,7 @@ _LATER = {
     "open_fd": "net.file_kinds",
     "race": "sync.concurrent",
     "serve_until_signal": "serving",
+    "watch": "_runtime.watching",
 }
 _LATER_MODULES = frozenset(
     {"aio", "bufio", "context", "from_thread", "process", "signals", "sync", "testing"}
@@ -131,6 +133,7 @@ __all__ = [
     "sync",
     "tick",
     "timeout",
+    "watch",
 ]
 
 

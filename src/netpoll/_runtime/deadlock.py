@@ -57,6 +57,12 @@ def scheduler_of(ident: int) -> Scheduler | None:
     return None if found is None or found.closed else found
 
 
+def schedulers() -> list[tuple[int, Scheduler]]:
+    """Return all that are open, each with the number of its thread."""
+    found = [(ident, of_it()) for ident, of_it in list(_schedulers.items())]
+    return [(ident, one) for ident, one in found if one is not None and not one.closed]
+
+
 def stuck_too(scheduler: Scheduler) -> list[Scheduler]:
     """Return the schedulers of other threads that are in the same deadlock."""
     others = [of_it() for of_it in list(_schedulers.values())]
