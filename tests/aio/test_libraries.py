@@ -1,13 +1,15 @@
-"""What was written for asyncio, used from goroutines: httpx, and the streams of asyncio itself."""
+"""What was written for asyncio, used from goroutines: httpx, redis, and asyncio's own streams."""
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
 from netpoll import GoroutineCancelled, ScopeTimeout, aio, blocking, go, net, sleep
 from netpoll._runtime.scope import timeout
 from tests.aio.http_server import serving
+from tests.examples.redis_server import redis_server
 from tests.running import in_run, parked
 
 # ---- httpx
@@ -57,6 +59,61 @@ def test_a_body_is_streamed_to_a_loop() -> None:
         with aio.enter(client.stream("POST", url, content=b"y" * 300_000)) as answer:
             got = b"".join(aio.iterate(answer.aiter_bytes(10_000)))
         assert got == b"y" * 300_000
+
+
+# ---- a database's client: a pool of connections, transactions, messages that come by themselves
+
+
+@in_run
+def test_a_hundred_goroutines_share_the_pool_of_a_redis_client(tmp_path: Path) -> None:
+    redis = pytest.importorskip("redis.asyncio")
+    with redis_server(tmp_path) as path:
+        pool = redis.BlockingConnectionPool(
+            connection_class=redis.UnixDomainSocketConnection, path=path, max_connections=5
+        )
+        with aio.enter(redis.Redis(connection_pool=pool)) as client:
+
+            def work(number: int) -> None:
+                assert aio.run(client.set(f"k{number}", "v" * number))
+                assert aio.run(client.get(f"k{number}")) == b"v" * number
+
+                async def both() -> list[int]:
+                    async with client.pipeline(transaction=True) as transaction:
+                        counts: list[int] = await transaction.incr("n").incr("n").execute()
+                        return counts
+
+                first, second = aio.run(both())
+                assert second == first + 1
+
+            for each in [go(work, number) for number in range(100)]:
+                each.join()
+            assert aio.run(client.get("n")) == b"200"
+            waiting = parked(go(aio.run, client.blpop("list")))
+            waiting.cancel()
+            with pytest.raises(GoroutineCancelled):
+                waiting.join()
+            with pytest.raises(ScopeTimeout), timeout(0.05):
+                aio.run(client.blpop("list"))
+            assert aio.run(client.rpush("list", "x")) == 1
+            assert aio.run(client.blpop("list")) == (b"list", b"x")
+        aio.run(pool.disconnect())
+
+
+@in_run
+def test_a_subscription_is_iterated_over(tmp_path: Path) -> None:
+    redis = pytest.importorskip("redis.asyncio")
+    with redis_server(tmp_path) as path:
+        with aio.enter(redis.Redis(unix_socket_path=path)) as client:
+            with aio.enter(client.pubsub()) as subscription:
+                aio.run(subscription.subscribe("news"))
+                messages = aio.iterate(subscription.listen())
+                assert next(messages)["type"] == "subscribe"
+                for number in range(50):
+                    go(aio.run, client.publish("news", number))
+                heard = {int(next(messages)["data"]) for _ in range(50)}
+                assert heard == set(range(50))
+                with pytest.raises(ScopeTimeout), timeout(0.05):
+                    next(messages)
 
 
 # ---- the streams of asyncio

@@ -4,10 +4,8 @@ import asyncio
 import contextvars
 import gc
 import threading
-import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -15,24 +13,12 @@ import pytest
 import netpoll
 from netpoll import Cancelled, GoroutineCancelled, ScopeTimeout, aio, blocking, go, sleep
 from netpoll._runtime.scope import cancel_scope, shield, timeout
-from netpoll.aio import turning
+from tests.aio.coroutines import PRELUDE, cleaning_up, value
 from tests.running import in_run, on_thread, parked, says
 
 
 class Wrong(Exception):
     pass
-
-
-async def value(number: int) -> int:
-    await asyncio.sleep(0)
-    return number
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < end, "it does not come about"
-        sleep(0.0005)
 
 
 @in_run
@@ -153,18 +139,6 @@ def test_the_context_is_carried_there_and_not_back() -> None:
 
 
 # ---- cancellation
-
-
-async def cleaning_up(seen: list[str], begun: threading.Event | None = None) -> str:
-    try:
-        if begun is not None:
-            begun.set()
-        await asyncio.sleep(60)
-    finally:
-        seen.append("cancelled")
-        await asyncio.sleep(0.005)
-        seen.append("cleaned up")
-    return "never"
 
 
 @in_run
@@ -363,115 +337,6 @@ def test_what_is_no_awaitable_is_refused() -> None:
         aio.run(3)  # type: ignore[arg-type]
 
 
-# ---- loops
-
-
-@in_run
-def test_a_loop_of_ones_own_ends_with_its_block() -> None:
-    seen: list[str] = []
-    with aio.Loop() as loop:
-        assert loop.run(value(3)) == 3
-        own = loop.run(thread_of())
-        assert own != aio.run(thread_of())
-        begun = threading.Event()
-        waiting = go(loop.run, cleaning_up(seen, begun))
-        blocking(begun.wait, 10)  # one that is cancelled before its first step has nothing to clean
-    with pytest.raises(RuntimeError, match="the event loop is closed"):
-        waiting.join()
-    assert seen == ["cancelled", "cleaned up"]
-    with pytest.raises(RuntimeError, match="the event loop is closed"):
-        loop.run(value(1))
-    loop.close()
-
-
-async def thread_of() -> int:
-    return threading.get_ident()
-
-
-def test_a_loop_that_was_never_used_has_no_thread() -> None:
-    before = set(threading.enumerate())
-    with aio.Loop():
-        assert set(threading.enumerate()) == before
-
-
-@in_run
-def test_a_loop_of_another_kind() -> None:
-    made: list[asyncio.AbstractEventLoop] = []
-
-    def factory() -> asyncio.AbstractEventLoop:
-        made.append(asyncio.SelectorEventLoop())
-        return made[-1]
-
-    async def running() -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
-
-    with aio.Loop(loop_factory=factory) as loop:
-        assert loop.run(running()) is made[0]
-    assert made[0].is_closed()
-
-
-@pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")
-def test_uvloop_is_a_loop_too() -> None:
-    said = says(
-        PRELUDE
-        + """
-import uvloop
-
-def main():
-    with aio.Loop(loop_factory=uvloop.new_event_loop) as loop:
-        print(loop.run(value(3)))
-        try:
-            loop.run(asyncio.sleep(60), timeout=0.005)
-        except TimeoutError:
-            print("timeout")
-    try:
-        loop.run(value(1))
-    except RuntimeError as error:
-        print(error)
-
-run(main)
-"""
-    )
-    assert said == "3\ntimeout\nthe event loop is closed\n"
-
-
-@in_run
-def test_after_a_close_the_next_call_begins_another_loop() -> None:
-    first = aio.run(thread_of())
-    aio.close()
-    aio.close()
-    assert not [each for each in threading.enumerate() if each.name == turning.NAME]
-    assert aio.run(thread_of()) != 0
-    assert first
-
-
-@in_run
-def test_a_call_that_comes_while_the_loop_closes_gets_an_error_and_never_hangs() -> None:
-    for turn in range(60):
-        loop = aio.Loop()
-
-        def caller(loop: aio.Loop = loop) -> str:
-            while True:
-                try:
-                    assert loop.run(value(1)) == 1
-                except RuntimeError as error:
-                    return str(error)
-
-        callers = [go(blocking, caller) for _ in range(3)] + [go(caller)]
-        sleep(0.0005 + 0.00003 * turn)
-        loop.close()
-        assert {each.join() for each in callers} == {"the event loop is closed"}
-
-
-@in_run
-def test_many_threads_use_one_loop_at_once() -> None:
-    def caller(number: int) -> list[int]:
-        return [aio.run(value(number)) for _ in range(100)]
-
-    callers = [go(blocking, caller, i) for i in range(8)]
-    assert [each.join() for each in callers] == [[i] * 100 for i in range(8)]
-
-
 # ---- bad luck
 
 
@@ -512,19 +377,6 @@ def test_a_call_keeps_nothing_alive_when_it_is_over() -> None:
     aio.run(value(1))
     gc.collect()
     assert not [each for each in gc.get_objects() if type(each) is Thing]
-
-
-PRELUDE = """\
-import asyncio, gc, os, signal, sys, threading, time, warnings
-from netpoll import aio, blocking, go, run, sleep
-from tests.running import parked
-
-warnings.simplefilter("ignore", DeprecationWarning)  # of fork where there are threads
-
-async def value(number):
-    await asyncio.sleep(0)
-    return number
-"""
 
 
 def test_a_child_has_a_loop_of_its_own() -> None:
