@@ -1,7 +1,6 @@
 """A signal handler that raises at any step of a call: nothing is left running, the loop goes on."""
 
 import asyncio
-import gc
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -80,7 +79,6 @@ def test_whatever_step_it_is(call: Callable[[Inside], None]) -> None:
     steps = 0
     for _ in steps_of(lambda: call(inside), PACKAGE):
         steps += 1
-        gc.collect()  # here, where that is expected
         assert inside.count == 0, steps
         assert aio.run(nothing()) == "it goes on"
     assert inside.count == 0

@@ -1,6 +1,5 @@
 """A signal handler that raises while a process is started or talked to."""
 
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -58,7 +57,6 @@ def test_a_start_broken_off_at_any_step_leaves_no_process_and_no_descriptor() ->
     for _ in steps_of(start, PACKAGE):
         steps += 1
         end()
-        gc.collect()  # the tracing keeps frames
         assert no_child_is_left(), steps
         assert open_descriptors() == before, steps
     end()  # the last time it was not broken off

@@ -14,7 +14,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netpoll.net.lookup import labels, wire
@@ -148,6 +148,10 @@ def test_what_no_message_can_ask_is_told() -> None:
 def test_an_answer_says_what_was_put_into_it(
     answers: list[tuple[dns.name.Name, Any]], rcode: int
 ) -> None:
+    # A name may be written as a reference to an equal one, and names that differ in case are equal.
+    texts = [name.to_text() for name, _ in answers] + [str(said) for _, (_, said, _) in answers]
+    parts = {part for text in texts for part in text.split(".")}
+    assume(len({part.lower() for part in parts}) == len(parts))
     flags = dns.flags.QR | (dns.flags.AA if rcode % 2 else 0) | (dns.flags.RA if rcode % 3 else 0)
     reply = wire.parse(
         message(answers, flags, rcode=rcode, authority=[("example.com.", "ns.example.com.")])
