@@ -148,6 +148,8 @@ def test_each_call_has_a_context_of_its_own() -> None:
     assert blocking(var.get) == -1
 
 
+# From 3.14 on a thread runs in a context as well, and complains when it ends in another one.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @in_run
 def test_a_call_may_change_the_context_that_it_runs_in() -> None:
     var: contextvars.ContextVar[int] = contextvars.ContextVar("var", default=0)
@@ -159,8 +161,9 @@ def test_a_call_may_change_the_context_that_it_runs_in() -> None:
         greenlet.getcurrent().gr_context = other
         return var.get()
 
-    assert blocking(work) == 5
-    assert blocking(var.get) == 0
+    with pool_of(1) as pool:
+        assert pool.call(work) == 5
+        assert pool.call(var.get) == 0
 
 
 def test_calls_come_from_many_threads_at_once() -> None:

@@ -9,6 +9,7 @@ import faulthandler, gc, os, signal, sys
 faulthandler.enable()
 import netpoll
 from netpoll import current, go, gosched, net, run, sleep
+from netpoll._runtime import report
 from netpoll._runtime.scheduler import Scheduler, attached_scheduler
 
 class Alarm(BaseException):
@@ -68,6 +69,9 @@ times, left = int(sys.argv[2]), 0
 failed = []
 signal.signal(signal.SIGALRM, handler)
 netpoll.excepthook = lambda goroutine, exception: None
+# Import what it takes now: a KeyboardInterrupt in an exec() of text, as modules of the library do,
+# has CPython end the process as one, though it was caught.
+list(report.formatted(ValueError()))
 told = []
 sys.unraisablehook = lambda unraisable: told.append(unraisable.exc_type)
 run(int)
