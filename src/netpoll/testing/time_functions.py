@@ -58,6 +58,7 @@ CLOCKS = ("monotonic", "perf_counter", "time")
 FUNCTIONS = [Function(clock, suffix) for clock in CLOCKS for suffix in ("", "_ns")]
 
 _BY_ID = {id(function.real): function for function in FUNCTIONS}
+_IDS = frozenset(_BY_ID)
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[tuple[dict[str, object], str, Function]] = []
@@ -89,6 +90,8 @@ def _replace() -> None:
             names: dict[str, object] = getattr(module, "__dict__", {})
             name = str(names.get("__name__")).partition(".")[0]
             if name in LEFT_OUT and names is not vars(time):
+                continue
+            if _IDS.isdisjoint(map(id, names.values())):  # most have none, and this loop is C's
                 continue
             for key, value in list(names.items()):
                 function = _BY_ID.get(id(value))
