@@ -42,7 +42,7 @@ class Pace:
 
 
 FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=240)
-QUICK = Pace(rounds=2, warmup=0.03, seconds=0.1, share=0.1, readings=20, patience=5)
+QUICK = Pace(rounds=2, warmup=0.02, seconds=0.07, share=0.1, readings=10, patience=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from benchmarks import building
 from benchmarks.bench import Programs
 from benchmarks.contenders import Contender, in_go
 from benchmarks.peers import SERVERS
-from benchmarks.scenario import Cell, Scenario
+from benchmarks.scenario import Axes, Cell, Scenario
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.scenarios.echo import ECHO
 from benchmarks.scenarios.tasks import TASKS, applies, parse
@@ -52,7 +52,8 @@ def test_cells_are_all_combinations() -> None:
 
 
 def test_chosen_values_take_the_place_of_an_axis() -> None:
-    cells = ECHO.cells(quick=True, chosen={"conns": (7,), "flavour": (1,)})
+    chosen: Axes = {"size": (64, 16384), "conns": (7,), "flavour": (1,)}
+    cells = ECHO.cells(quick=True, chosen=chosen)
     assert [cell.values for cell in cells] == [
         (("size", 64), ("conns", 7)),
         (("size", 16384), ("conns", 7)),
