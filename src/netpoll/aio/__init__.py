@@ -8,7 +8,8 @@
 
 So what exists for asyncio can be used today: `aio.run(client.get(url))`. The shared loop begins
 with the first call, lives in one thread for the whole process, and ends with the interpreter; what
-belongs to a loop, such as a client with its connections, stays usable between the calls.
+belongs to a loop, such as a client with its connections, stays usable between the calls. What takes
+hold of a loop when it is made has to be made in a coroutine.
 
 Source: anyio.from_thread BlockingPortal; asyncio.Runner.
 """
