@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import netpoll
 import netpoll.process
 from netpoll.process import PIPE, Popen
-from tests.broken_off import raises_at, steps_of
+from tests.broken_off import Alarm, raises_at, steps_of
 from tests.process.commands import CAT, SLEEP
 from tests.running import in_run, open_descriptors, says
 
@@ -32,9 +33,12 @@ def no_child_is_left() -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _finalizers_may_be_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what comes up in a finalizer, where nothing can be raised, be of no account."""
-    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+def _only_alarms_come_up_in_finalizers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pass over the alarms that finalizers are broken off by; nothing else may go wrong there."""
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_type))
+    yield
+    assert {*told} <= {Alarm}
 
 
 @in_run

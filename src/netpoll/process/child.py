@@ -43,15 +43,17 @@ class Child:
         """Take over the reaping of a child that nobody else waits for. OSError."""
         self.pid = pid
         self.returncode: int | None = None
-        self._pidfds: list[PipeFD | None] = []  # one, or none where the child is gone
-        try:
+        self._pidfds: list[PipeFD] = []
+        with suppress(ProcessLookupError):
             # Opened and kept in one step: a signal handler may raise between two.
-            self._pidfds.extend(map(PipeFD.adopt, map(os.pidfd_open, (pid,))))
-        except ProcessLookupError:  # gone, as where SIGCHLD is ignored
+            adopted = map(PipeFD.adopt, map(os.pidfd_open, (pid,)))
+            self._pidfds.extend(filter(None, adopted))  # a poller takes any pidfd
+        if not self._pidfds:  # it is gone, as where SIGCHLD is ignored
             self.returncode = 0
 
     def __del__(self) -> None:
-        self._close()
+        for pidfd in getattr(self, "_pidfds", ()):  # none, if it was broken off
+            pidfd.close()
 
     def wait(self) -> int:
         """Park until it has ended, reap it, and return its exit code as subprocess does."""
@@ -137,12 +139,12 @@ class Child:
         how: Callable[[PipeFD, Callable[[int], _T]], _T],
         fn: Callable[[int], _T],
     ) -> _T:
-        for pidfd in filter(None, self._pidfds):
-            return how(pidfd, fn)
-        raise ClosedError
+        if not self._pidfds:
+            raise ClosedError
+        return how(self._pidfds[0], fn)
 
     def _close(self) -> None:
-        for pidfd in filter(None, self._pidfds):
+        for pidfd in self._pidfds:
             pidfd.close()
 
 

@@ -4,7 +4,7 @@ Each pipe has a goroutine, for a child that waits until somebody reads one of it
 fed meanwhile, and the other way round. What was read and what is still to be written is kept here:
 nothing is lost and nothing sent twice when they are cancelled and begin again. A Ctrl-C comes up in
 main, which may be the caller, and anywhere in it; so the caller itself reads and writes nothing. A
-handler may raise in the others too: what they read or write is noted in the same step, by map.
+handler may raise in the others too: here no step lies between a read or write and its note.
 """
 
 from __future__ import annotations
