@@ -117,6 +117,20 @@ def test_what_the_program_has_put_in_its_place_meanwhile_stays(
 
 
 @in_run
+def test_what_is_no_module_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd:
+        """What a program may put among the modules."""
+
+        now = time.monotonic
+
+    real = Odd.now
+    monkeypatch.setitem(sys.modules, "odd", Odd)
+    with virtual_clock():
+        sleep(1)
+        assert Odd.now is real
+
+
+@in_run
 def test_another_thread_has_the_real_time() -> None:
     real = time.monotonic
     with virtual_clock() as clock:

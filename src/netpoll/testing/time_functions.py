@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netpoll._runtime.clock import monotonic_ns
+from netpoll.testing.bindings import bound_to
 
 SECOND = 1_000_000_000
 LEFT_OUT = sys.stdlib_module_names | {"_pytest", "hypothesis", "pluggy", "pytest", "xdist"}
@@ -57,8 +58,8 @@ class Function:
 CLOCKS = ("monotonic", "perf_counter", "time")
 FUNCTIONS = [Function(clock, suffix) for clock in CLOCKS for suffix in ("", "_ns")]
 
-_BY_ID = {id(function.real): function for function in FUNCTIONS}
-_IDS = frozenset(_BY_ID)
+_BY_REAL: dict[object, Function] = {function.real: function for function in FUNCTIONS}
+_REAL = tuple(_BY_REAL)
 _lock = threading.Lock()
 _blocks = 0
 _replaced: list[tuple[dict[str, object], str, Function]] = []
@@ -87,17 +88,19 @@ def _replace() -> None:
     with _lock:
         _blocks += 1
         for module in list(sys.modules.values()):
-            names: dict[str, object] = getattr(module, "__dict__", {})
-            name = str(names.get("__name__")).partition(".")[0]
-            if name in LEFT_OUT and names is not vars(time):
+            names = getattr(module, "__dict__", None)
+            if type(names) is not dict:  # what a program put there, and no module
                 continue
-            if _IDS.isdisjoint(map(id, names.values())):  # most have none, and this loop is C's
+            found = bound_to(names, _REAL)
+            if not found or (_package(names) in LEFT_OUT and names is not vars(time)):
                 continue
-            for key, value in list(names.items()):
-                function = _BY_ID.get(id(value))
-                if function is not None:
-                    names[key] = function
-                    _replaced.append((names, key, function))
+            for name, real in found:
+                function = names[name] = _BY_REAL[real]
+                _replaced.append((names, name, function))
+
+
+def _package(names: dict[str, object]) -> str:
+    return str(names.get("__name__")).partition(".")[0]
 
 
 def _put_back() -> None:
