@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from netpoll._poll.fd_mutex cimport FDMutex, try_lock, try_unlock
 from netpoll._runtime.netpoll cimport MODE_READ
-from netpoll._runtime.scheduler cimport get_scheduler, take_turn
+from netpoll._runtime.scheduler cimport borrow_scheduler, take_turn
 
 cdef enum:
     DO_NOT_WAIT = 1             # a timeout of 0: fail rather than wait
@@ -50,7 +50,7 @@ cdef inline int64_t lock(Turns turns, int mode) except -1:
     else 0: nothing of it has passed.
     """
     # Here too because a thread's first call makes its scheduler, which must not be between the word and the line.
-    take_turn(get_scheduler())
+    take_turn(borrow_scheduler())
     if try_lock(&turns.mutex, mode):
         return 0
     return turns.lock_contended(mode)

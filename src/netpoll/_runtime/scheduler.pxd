@@ -59,6 +59,7 @@ cdef class Scheduler:
     cdef void stir(self) noexcept
     cdef int interrupt_later(self, G g) except -1
     cdef int link(self, G g) except -1
+    cdef void enqueue_inbound(self, void *g) noexcept
     cdef bint take_inbound(self) noexcept
     cdef int open_gate(self) except -1
     cdef int poll(self, int64_t delay) noexcept
@@ -82,7 +83,9 @@ cdef class Scheduler:
 
 cdef Scheduler get_scheduler()
 cdef Scheduler scheduler_or_none()
-cdef G current_g(Scheduler s)
+cdef void *scheduler_here() noexcept
+cdef void *borrow_scheduler() except NULL
+cdef int refuse_to_park() except -1
 cdef void detach(Scheduler s) noexcept
 cdef void enqueue_runnable(void *g, bint at_once) noexcept
 cdef int park(Scheduler s, G g) except -1
@@ -94,16 +97,32 @@ cdef void ready_all(WaitQ *queue) noexcept
 
 cdef int yield_or_stop(Scheduler s) except -1
 
+cdef inline G current_g(Scheduler s):
+    """Return the running goroutine; RuntimeError where nothing may park."""
+    if s.current == NULL:
+        refuse_to_park()
+    return <G>s.current
+
+
 # Before an operation that may park: when the budget is spent let the others have their turn, and raise what is
 # pending then, as a park does. So a loop that never has to wait ends with its time; and before, for the work
 # of an operation that raises is not done.
-cdef inline int take_turn(Scheduler s) except -1:
-    s.budget -= 1
-    return yield_or_stop(s) if s.budget <= 0 and s.current != NULL else 0
+cdef inline int take_turn(void *s) except -1:
+    (<Scheduler>s).budget -= 1
+    return yield_or_stop(<Scheduler>s) if (<Scheduler>s).budget <= 0 and (<Scheduler>s).current != NULL else 0
 
 # The same for an operation that raises only where it parks: yield when the budget is spent.
-cdef inline int spend(Scheduler s) except -1:
-    s.budget -= 1
-    if s.budget <= 0 and s.current != NULL:
-        return s.yield_(<G>s.current)
+cdef inline int spend(void *s) except -1:
+    (<Scheduler>s).budget -= 1
+    if (<Scheduler>s).budget <= 0 and (<Scheduler>s).current != NULL:
+        return (<Scheduler>s).yield_(<G>(<Scheduler>s).current)
     return 0
+
+# The same on a thread that may have no scheduler: there it costs nothing.
+cdef inline int take_turn_here() except -1:
+    cdef void *s = scheduler_here()
+    return 0 if s == NULL else take_turn(s)
+
+cdef inline int spend_here() except -1:
+    cdef void *s = scheduler_here()
+    return 0 if s == NULL else spend(s)

@@ -94,6 +94,18 @@ cdef Scheduler get_scheduler():
     return attach()
 
 
+# Both again, as borrowed references, for what runs at each operation.
+
+cdef void *scheduler_here() noexcept:
+    return np_scheduler
+
+
+cdef void *borrow_scheduler() except NULL:
+    if np_scheduler == NULL:
+        attach()
+    return np_scheduler
+
+
 cdef Scheduler attach():
     global np_scheduler
     # Not at the top: these stand on this module.
@@ -115,31 +127,23 @@ cdef void detach(Scheduler s) noexcept:
         np_scheduler = NULL
 
 
-cdef G current_g(Scheduler s):
-    """Return the running goroutine; RuntimeError where nothing may park."""
-    if s.current == NULL:
-        raise RuntimeError("cannot park inside the scheduler (in a signal handler or a finalizer)")
-    return <G>s.current
+cdef int refuse_to_park() except -1:
+    raise RuntimeError("cannot park inside the scheduler (in a signal handler or a finalizer)")
 
 
 # ---- making ready ----------------------------------------------------------------------------
 
 cdef void enqueue_runnable(void *g, bint at_once) noexcept:
     """Put a goroutine that was just made runnable on its scheduler's queue, from any thread."""
-    cdef Scheduler s = <Scheduler>(<G>g).scheduler
-    if <void *>s == np_scheduler:
-        if at_once:
-            if s.runnext != NULL:
-                push(&s.runq, s.runnext)
-            s.runnext = g
-        else:
-            push(&s.runq, g)
-        return
-    np_lock_acquire(&s.inbound_lock)
-    push(&s.inbound, g)
-    np_lock_release(&s.inbound_lock)
-    if s.blocked:
-        s.poller.wake()
+    cdef void *s = <void *>(<G>g).scheduler
+    if s != np_scheduler:
+        (<Scheduler>s).enqueue_inbound(g)
+    elif not at_once:
+        push(&(<Scheduler>s).runq, g)
+    else:
+        if (<Scheduler>s).runnext != NULL:
+            push(&(<Scheduler>s).runq, (<Scheduler>s).runnext)
+        (<Scheduler>s).runnext = g
 
 
 cdef void ready(void *g) noexcept:
@@ -224,6 +228,15 @@ cdef class Scheduler:
                 continue
             self.block()
             self.waits_in_vain = False
+
+    cdef void enqueue_inbound(self, void *g) noexcept:
+        """Queue a goroutine of this thread that another thread has made runnable."""
+        cdef Scheduler alive = self     # its thread may end as soon as the goroutine can run
+        np_lock_acquire(&self.inbound_lock)
+        push(&self.inbound, g)
+        np_lock_release(&self.inbound_lock)
+        if alive.blocked:
+            alive.poller.wake()
 
     cdef bint take_inbound(self) noexcept:
         if self.inbound.head == NULL:

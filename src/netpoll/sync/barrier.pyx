@@ -85,7 +85,7 @@ cdef class Barrier(Shared):
         cdef int64_t until = moment(self.timeout if timeout is None else timeout)
         cdef Py_ssize_t number
         cdef Round round
-        spend(s)
+        spend(<void *>s)
         if self.broken:
             raise BrokenBarrierError(f"broken: {self!r}")
         if self.round.arrived + 1 < self.parties:

@@ -21,18 +21,24 @@ cdef Wait *begin_wait(G g, int count) except NULL:
     """Return a wait of so many cases, none of which stands in a line yet."""
     global spare, spares
     cdef Wait *wait
-    cdef int i
-    if count == 1 and spare != NULL:
+    if count != 1 or spare == NULL:
+        wait = new_wait(count)
+    else:
         wait = spare
         spare = <Wait *>wait.g
         spares -= 1
-    else:
-        wait = <Wait *>malloc(sizeof(Wait) + max(0, count - 1) * sizeof(Case))
-        if wait == NULL:
-            raise MemoryError("no memory to wait")
+        wait.cases[0].value = NULL      # the rest of the case is as its last turn has left it
     wait.g = <void *>g
     wait.served = NULL
     wait.value = NULL
+    return wait
+
+
+cdef Wait *new_wait(int count) except NULL:
+    cdef Wait *wait = <Wait *>malloc(sizeof(Wait) + max(0, count - 1) * sizeof(Case))
+    cdef int i
+    if wait == NULL:
+        raise MemoryError("no memory to wait")
     wait.count = count
     for i in range(count):
         wait.cases[i].wait = wait

@@ -1,7 +1,6 @@
 """Chan for other compiled modules; see chan.pyx."""
 from cpython.object cimport PyObject
 
-from netpoll._runtime.scheduler cimport Scheduler, scheduler_or_none, spend, take_turn
 from netpoll.sync.cases cimport Line
 
 cdef enum Outcome:
@@ -47,15 +46,3 @@ cdef inline bint can_take(Chan chan) noexcept:
 cdef inline bint can_put(Chan chan) noexcept:
     """Tell whether a send would go on at once, be it with an error."""
     return chan.shut or chan.receivers.first != NULL or chan.count < chan.limit
-
-
-cdef inline int begin_turn() except -1:
-    """Before an operation that may wait; see take_turn."""
-    cdef Scheduler s = scheduler_or_none()
-    return 0 if s is None else take_turn(s)
-
-
-cdef inline int give_turn() except -1:
-    """After an operation that never waits: let the others have their turn when the budget is spent."""
-    cdef Scheduler s = scheduler_or_none()
-    return 0 if s is None else spend(s)

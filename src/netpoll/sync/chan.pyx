@@ -33,6 +33,8 @@ from netpoll._runtime.scheduler cimport (
     ready,
     ready_list,
     spend,
+    spend_here,
+    take_turn_here,
 )
 from netpoll.sync.cases cimport Case, Line, Wait, begin_wait, end_wait, join_line, serve, stand
 from netpoll.errors import ChannelClosed
@@ -182,7 +184,7 @@ cdef int send_waiting(Chan chan, PyObject *value, int64_t until) except -1:
     s.check_pending(g)
     outcome = put(chan, value)      # others may have run since it was tried
     if outcome != MUST_WAIT:
-        spend(s)
+        spend(<void *>s)
         return outcome
     wait = begin_wait(g, 1)
     wait.cases[0].value = value
@@ -266,7 +268,7 @@ cdef class Chan:
         """
         cdef int64_t until = moment(timeout)
         cdef int outcome
-        begin_turn()
+        take_turn_here()
         outcome = put(self, <PyObject *>value)
         if outcome == DONE:
             return
@@ -287,7 +289,7 @@ cdef class Chan:
         cdef int64_t until = moment(timeout)
         cdef PyObject *value = NULL
         cdef int outcome
-        begin_turn()
+        take_turn_here()
         outcome = take(self, &value)
         if outcome == DONE:
             return own(value)
@@ -305,7 +307,7 @@ cdef class Chan:
     def __next__(self):
         cdef PyObject *value = NULL
         cdef int outcome
-        begin_turn()
+        take_turn_here()
         outcome = take(self, &value)
         if outcome == DONE:
             return own(value)
@@ -324,7 +326,7 @@ cdef class Chan:
         cdef int outcome = put(self, <PyObject *>value)
         if outcome == CLOSED:
             raise closed_error(self, "try_send")
-        give_turn()
+        spend_here()
         return outcome == DONE
 
     def try_recv(self):
@@ -337,7 +339,7 @@ cdef class Chan:
         if outcome == CLOSED:
             raise closed_error(self, "try_recv")
         received = (own(value), True) if outcome == DONE else (None, False)
-        give_turn()
+        spend_here()
         return received
 
     def close(self):

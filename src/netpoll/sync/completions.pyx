@@ -72,7 +72,7 @@ cdef class Completions(Shared):
         cdef Scheduler s = get_scheduler()
         cdef G g
         cdef Completion one
-        spend(s)
+        spend(<void *>s)
         while not self.done:
             if not self.running:
                 return None

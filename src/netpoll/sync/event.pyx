@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, scheduler_or_none, spend
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, spend_here
 from netpoll._runtime.waitq cimport WaitQ
 from netpoll.sync.line cimport Shared, join_line, length, let_all_in, stand
 
@@ -49,9 +49,7 @@ cdef class Event(Shared):
         Parks if it is clear; raises Cancelled then, and only then.
         """
         cdef int64_t until = 0 if timeout is None else moment(timeout)
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)
+        spend_here()
         return self.flag or self.wait_in_line(until)
 
     cdef bint wait_in_line(self, int64_t until) except -1:

@@ -129,7 +129,7 @@ cdef class Group(Shared):
         cdef Scheduler s = get_scheduler()
         cdef Member member = Member.__new__(Member)
         cdef G g
-        spend(s)
+        spend(<void *>s)
         g = self.prepared(fn, args, kwargs)
         if self.limit is not None and not self.take_free_place():
             return None

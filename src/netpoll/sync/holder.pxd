@@ -6,7 +6,7 @@ code. The name is looked up when somebody asks.
 from libc.stdint cimport uint64_t
 
 from netpoll._runtime.g cimport G
-from netpoll._runtime.scheduler cimport Scheduler
+from netpoll._runtime.scheduler cimport Scheduler, scheduler_here
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -18,10 +18,11 @@ cdef struct Holder:
 cdef object name_of_holder(Holder *holder)
 
 
-cdef inline void hold_here(Holder *holder, Scheduler s) noexcept:
-    """Note the caller. `s`: its scheduler, None if it has none; it has no goroutine inside of the scheduler either."""
-    if s is not None and s.current != NULL:
-        holder.id = (<G>s.current).id
+cdef inline void hold_here(Holder *holder) noexcept:
+    """Note the caller: its thread where that has no scheduler, and inside of the scheduler, which is no goroutine."""
+    cdef void *s = scheduler_here()
+    if s != NULL and (<Scheduler>s).current != NULL:
+        holder.id = (<G>(<Scheduler>s).current).id
         holder.thread = False
     else:
         holder.id = PyThread_get_thread_ident()

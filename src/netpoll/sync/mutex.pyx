@@ -17,7 +17,7 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, scheduler_or_none, spend
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, spend_here
 from netpoll._runtime.waitq cimport Waiter, dequeue
 from netpoll.sync.holder cimport hold_by, hold_here, holds_here, name_of_holder
 from netpoll.sync.line cimport Shared, join_line, length, stand, stand_firm
@@ -59,12 +59,10 @@ cdef class Mutex(Shared):
 
         Source: go1.27 sync/mutex.go (*Mutex).TryLock.
         """
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)
+        spend_here()
         if self.holder.id:
             return False
-        hold_here(&self.holder, s)
+        hold_here(&self.holder)
         return True
 
     def unlock(self):
@@ -81,14 +79,12 @@ cdef class Mutex(Shared):
         self.give()
 
     cdef int take(self, object timeout, int64_t until) except -1:
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)    # before, not after: nobody is to wait for one who lets the others run
+        spend_here()    # before, not after: nobody is to wait for one who lets the others run
         if self.forgone is not None:
             self.forgive(current_g(get_scheduler()))    # it never unlocked what it did not get
         if self.holder.id:
             return self.wait_turn(timeout, until)
-        hold_here(&self.holder, s)
+        hold_here(&self.holder)
         return 0
 
     cdef int give(self) except -1:
@@ -108,7 +104,7 @@ cdef class Mutex(Shared):
         cdef const char *reason = "to lock"
         s.check_pending(g)
         if not self.holder.id:
-            hold_here(&self.holder, s)
+            hold_here(&self.holder)
             return 0
         if holds_here(&self.holder, g):
             reason = "to lock, though it has it itself,"
@@ -128,7 +124,7 @@ cdef class Mutex(Shared):
     cdef int retake(self, Scheduler s, G g) except -1:
         """Lock again at the end of a wait for a Cond, whatever is cancelled meanwhile."""
         if not self.holder.id:
-            hold_here(&self.holder, s)
+            hold_here(&self.holder)
             return 0
         try:
             return stand_firm(self, s, g, join_line(&self.line, g, 0), "to lock again")

@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t
 
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, scheduler_or_none, spend
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, ready, spend_here
 from netpoll._runtime.waitq cimport WaitQ, dequeue
 from netpoll.sync.holder cimport Holder, hold_by, hold_here, holds_here, name_of_holder
 from netpoll.sync.line cimport Shared, join_line, length, let_all_in, stand
@@ -136,21 +136,17 @@ cdef class RWMutex(Shared):
     # -- the two ways in
 
     cdef bint try_read(self) except -1:
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)
+        spend_here()
         if self.writer.id or self.to_write.first != NULL:
             return False
         self.active += 1
         return True
 
     cdef bint try_write(self) except -1:
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)
+        spend_here()
         if self.writer.id or self.active:
             return False
-        hold_here(&self.writer, s)
+        hold_here(&self.writer)
         return True
 
     cdef int wait_to_read(self, object timeout, int64_t until) except -1:
@@ -173,7 +169,7 @@ cdef class RWMutex(Shared):
         cdef const char *reason = "to write under"
         s.check_pending(g)
         if not self.writer.id and not self.active:
-            hold_here(&self.writer, s)
+            hold_here(&self.writer)
             return 0
         if self.writer.id and holds_here(&self.writer, g):
             reason = "to write under, though it does so already,"

@@ -15,17 +15,15 @@ import os
 
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, spend_here, take_turn_here
 from netpoll.sync.cases cimport Case, Wait, begin_wait, end_wait, join_line, stand
 from netpoll.sync.chan cimport (
     CLOSED,
     Chan,
     DONE,
-    begin_turn,
     can_put,
     can_take,
     closed_error,
-    give_turn,
     own,
     put,
     take,
@@ -206,9 +204,9 @@ def select(*cases, timeout=None, default=False):
     cdef bint at_once = bool(default)
     cdef Py_ssize_t chosen
     if at_once:
-        give_turn()
+        spend_here()
     else:
-        begin_turn()
+        take_turn_here()
     chosen = choose(cases)
     if chosen >= 0:
         return carry_out(cases, chosen)

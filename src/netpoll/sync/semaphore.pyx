@@ -16,15 +16,7 @@ from libc.stdint cimport int64_t
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G, WAKE_READY, make_runnable, push
 from netpoll._runtime.glist cimport GList
-from netpoll._runtime.scheduler cimport (
-    Scheduler,
-    current_g,
-    enqueue_runnable,
-    get_scheduler,
-    ready_list,
-    scheduler_or_none,
-    spend,
-)
+from netpoll._runtime.scheduler cimport Scheduler, current_g, enqueue_runnable, get_scheduler, ready_list, spend_here
 from netpoll._runtime.waitq cimport WaitQ, dequeue
 from netpoll.sync.line cimport Shared, join_line, length, share_of, stand
 
@@ -104,10 +96,8 @@ cdef class Semaphore(Shared):
         return 0
 
     cdef bint take(self, Py_ssize_t k) except -1:
-        cdef Scheduler s = scheduler_or_none()
         self.check(k)
-        if s is not None:
-            spend(s)
+        spend_here()
         if k > self.free or self.line.first != NULL:
             return False
         self.free -= k

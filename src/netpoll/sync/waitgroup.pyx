@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 from netpoll._runtime.clock cimport moment
 from netpoll._runtime.g cimport G, Watcher, watch
 from netpoll._runtime.goroutine cimport begin, prepare
-from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, scheduler_or_none, spend
+from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler, spend_here
 from netpoll._runtime.waitq cimport WaitQ
 from netpoll.sync.line cimport Shared, join_line, length, let_all_in, stand
 
@@ -63,9 +63,7 @@ cdef class WaitGroup(Shared):
         Source: go1.27 sync/waitgroup.go (*WaitGroup).Wait.
         """
         cdef int64_t until = 0 if timeout is None else moment(timeout)
-        cdef Scheduler s = scheduler_or_none()
-        if s is not None:
-            spend(s)
+        spend_here()
         if self.counter and not self.wait_in_line(until):
             raise TimeoutError(f"not done within {timeout} s: {self!r}")
 
