@@ -24,6 +24,24 @@ SETTLED_WITHIN = 2.0
 """Seconds in which a thread that nobody waits for may end and close what it has open."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def thawed() -> Iterator[None]:
+    """Undo at the end what `frozen` does."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen(thawed: None) -> None:
+    """Leave what is there before a file of tests out of the collections in it.
+
+    That is the ten thousand tests themselves and the reports of those that have run. Many tests
+    have garbage collected again and again.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def unhandled(monkeypatch: pytest.MonkeyPatch) -> Unhandled:
     """Return what the excepthook was called with; a test takes out what it expects."""

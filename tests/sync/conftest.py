@@ -22,7 +22,6 @@ def at_every_allocation() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @pytest.fixture

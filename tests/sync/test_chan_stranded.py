@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -147,29 +148,32 @@ def alarm_is_ctrl_c() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def joined_under_fire(goroutine: Goroutine) -> int:
-    """Wait for a goroutine, and be interrupted all the time; return how often."""
-    interrupts = 0
+def joined_under_fire(goroutine: Goroutine[int], heard: list[KeyboardInterrupt]) -> int:
+    """Wait for a goroutine, and be interrupted all the time; return its result."""
     while True:
         try:
-            signal.setitimer(signal.ITIMER_REAL, 1e-5 * (interrupts % 7 + 1))
-            goroutine.join()
+            signal.setitimer(signal.ITIMER_REAL, 1e-5 * (len(heard) % 7 + 1))
+            result = goroutine.join()
             signal.setitimer(signal.ITIMER_REAL, 0)
             gosched()  # what was on its way comes here
-        except KeyboardInterrupt:
-            interrupts += 1
+        except KeyboardInterrupt as interrupt:
+            heard.append(interrupt)
             continue
-        return interrupts
+        return result
 
 
 @in_run
 def test_hundreds_of_ctrl_c_disturb_nobody_but_main(alarm_is_ctrl_c: None) -> None:
     channel, words, done = Chan[int](2), Chan[int](), Chan[None]()
     received: list[int] = []
+    heard: list[KeyboardInterrupt] = []
 
-    def send() -> None:
-        for value in range(1000):
+    def send(interrupts: int) -> int:
+        for value in count():
+            if len(heard) >= interrupts:
+                return value
             select((channel.send, value), (words.send, value))
+        raise AssertionError("unreachable")
 
     def receive() -> None:
         while True:
@@ -179,15 +183,15 @@ def test_hundreds_of_ctrl_c_disturb_nobody_but_main(alarm_is_ctrl_c: None) -> No
                 case _, value, True:
                     received.append(value)
 
-    senders, receivers = [[go(work) for _ in range(2)] for work in (send, receive)]
-    interrupts = sum(map(joined_under_fire, senders))
+    receivers = [go(receive) for _ in range(2)]
+    senders = [go(send, interrupts) for interrupts in (200, 400)]
+    sent = [joined_under_fire(sender, heard) for sender in senders]
     while len(channel):
         gosched()
     done.close()
     for receiver in receivers:
         receiver.join()
-    assert interrupts > 10
-    assert sorted(received) == sorted([*range(1000)] * 2)
+    assert sorted(received) == sorted([*range(sent[0]), *range(sent[1])])
 
 
 def test_a_run_that_ends_lets_everybody_go() -> None:

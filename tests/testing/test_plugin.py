@@ -4,9 +4,15 @@ import re
 
 import pytest
 
-from tests.testing.plugin import plugin_options
+from tests.testing.plugin import PLUGIN, plugin_options
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no plugin loaded but those asked for: to import the others takes seconds."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
@@ -14,15 +20,14 @@ def outcome(pytester: pytest.Pytester, source: str, **counts: int) -> str:
     printed."""
     pytester.makepyfile(source)
     result = pytester.runpytest_subprocess(
-        *plugin_options(),
+        "-p",
+        PLUGIN,
         "-rN",  # a summary would say once more, in CI at full length, what has been said
         "-W",
         "error",
         "--strict-markers",
         "-p",
         "no:cacheprovider",
-        "-p",
-        "no:timeout",
     )
     result.assert_outcomes(**counts)
     return result.stdout.str() + result.stderr.str()
@@ -439,7 +444,10 @@ def test_a_mark_that_makes_no_sense_fails_the_test(pytester: pytest.Pytester) ->
     assert "another exception occurred" not in printed
 
 
-def test_the_mark_is_explained(pytester: pytest.Pytester) -> None:
+def test_pytest_finds_it_by_itself_and_explains_the_mark(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     result = pytester.runpytest_subprocess(*plugin_options(), "--markers")
     assert "@pytest.mark.netpoll(*, timeout=None, shuffle=None, seeds=None)" in result.stdout.str()
 
