@@ -14,7 +14,7 @@ TYPED := src tests tools $(wildcard examples benchmarks)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the environments share build/
-.PHONY: help demo build test test-all test-others lint bench instructions clean FORCE
+.PHONY: help demo build test test-all lint bench instructions clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,13 +27,9 @@ build: $(VENV)/.installed ## compile the package and install it into the environ
 test: $(VENV)/.installed ## run the suite against the installed package (ARGS="-k deadline")
 	$(IN_VENV) -m pytest $(ARGS)
 
-test-all: ## run the suite on each CPython from 3.11 to 3.14 that this machine has
+test-all: ## run the suite on each CPython from 3.11 to 3.14 that this machine has, all at once
 	@$(PYTHON) tools/check_machine.py
-	@MAKE='$(MAKE)' $(PYTHON) tools/test_each_python.py
-
-test-others: ## the same without the version that `make test` has run on
-	@$(PYTHON) tools/check_machine.py
-	@MAKE='$(MAKE)' $(PYTHON) tools/test_each_python.py --others
+	@MAKE='$(MAKE)' $(PYTHON) tools/test_each_python.py $(if $(AGAIN),--again)
 
 lint: $(VENV)/.installed $(VENV)/.lint ## check style, types, stubs and layers
 	$(IN_VENV) -m ruff check

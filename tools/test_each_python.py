@@ -1,25 +1,30 @@
-"""Run `make test` with each CPython that the package supports and this machine has.
+"""Run the suite with each CPython that the package supports and this machine has.
 
-Each version has an environment of its own (.venv-3.12), and two are tested at a time. With
---others, the version that runs this script is left out. A version that is absent, or cannot build
-the package, is named and skipped.
+The version that runs this script is tested in the environment of `make test`, each other one in one
+of its own (.venv-3.12). A version that is absent, or cannot build the package, is named and
+skipped. With --again, what failed is run once more, when nothing else is running: a busy machine
+may upset a test of timing once; what fails twice is broken.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeAlias
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
-AT_ONCE = 2
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 CHECK = Path(__file__).with_name("check_machine.py")
+Output: TypeAlias = IO[str] | None
 
 
 def candidates(version: str) -> list[Path]:
     """Return the files that may be this version: those on PATH, then pyenv's."""
+    if version == RUNNING:
+        return [Path(sys.executable)]
     on_path = [Path(place, f"python{version}") for place in os.get_exec_path()]
     by_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
     return [path for path in on_path + by_pyenv if os.access(path, os.X_OK)]
@@ -45,38 +50,53 @@ def find(version: str) -> tuple[Path | None, str]:
     return None, reason
 
 
-def make(target: str, version: str, python: Path, output: IO[str] | None = None) -> bool:
+def make(target: str, version: str, python: Path, args: str = "", output: Output = None) -> bool:
     """Make a target in the environment of a version; return whether that went well."""
-    command = [os.environ.get("MAKE", "make"), "--no-print-directory", target]
-    command += [f"PYTHON={python}", f"VENV=.venv-{version}"]
-    # What failed with one version is not what failed with another.
-    cache = f"-o cache_dir=.venv-{version}/.pytest_cache"
-    command += [f"ARGS={cache} {os.environ.get('ARGS', '')}"]
+    command = [os.environ.get("MAKE", "make"), "--no-print-directory", target, f"ARGS={args}"]
+    if version != RUNNING:
+        command += [f"PYTHON={python}", f"VENV=.venv-{version}"]
     return subprocess.call(command, stdout=output, stderr=output and subprocess.STDOUT) == 0
 
 
-def test(version: str, python: Path) -> bool:
+def test(version: str, python: Path, *more: str) -> bool:
     """Run the suite with one version, and print what it has printed when it has ended."""
+    args = [os.environ.get("ARGS", ""), *more]
+    if version != RUNNING:  # what failed with one version is not what failed with another
+        args.append(f"-o cache_dir=.venv-{version}/.pytest_cache")
     with TemporaryFile("w+") as output:
-        well = make("test", version, python, output)
+        well = make("test", version, python, " ".join(args), output)
         output.seek(0)
         print(f"--- CPython {version}: {python}\n{output.read()}", flush=True)
     return well
 
 
+def test_all(pythons: Mapping[str, Path]) -> dict[str, bool]:
+    """Run the suite with all versions at once; return for each that was built how it went.
+
+    One is built after the other, for the builds share a directory. The suites share nothing, and
+    wait for a part of their time.
+    """
+    with ThreadPoolExecutor(len(VERSIONS)) as threads:
+        suites = {
+            version: threads.submit(test, version, python)
+            for version, python in pythons.items()
+            if make("build", version, python)
+        }
+    return {version: suite.result() for version, suite in suites.items()}
+
+
 def main() -> int:
     """Test every version and print the summary; return the exit status."""
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    left_out = running if "--others" in sys.argv[1:] else None
-    found = {version: find(version) for version in VERSIONS if version != left_out}
+    found = {version: find(version) for version in VERSIONS}
     lines = [f"CPython {v}: skipped, {reason}" for v, (p, reason) in found.items() if p is None]
     pythons = {version: python for version, (python, _) in found.items() if python is not None}
-    built = {v: python for v, python in pythons.items() if make("build", v, python)}
-    # The builds share a directory; the suites share nothing, and wait for much of their time.
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        well = dict(zip(built, threads.map(test, built, built.values()), strict=True))
+    well = test_all(pythons)
+    if "--again" in sys.argv[1:]:
+        for version in [version for version, passed in well.items() if not passed]:
+            print(f"--- CPython {version}: what failed, once more", flush=True)
+            well[version] = test(version, pythons[version], "--last-failed")
     for version, python in pythons.items():
-        result = "not built" if version not in built else "passed" if well[version] else "FAILED"
+        result = "not built" if version not in well else "passed" if well[version] else "FAILED"
         lines.append(f"CPython {version}: {result} ({python})")
     print("---", *lines, sep="\n")
     return 0 if all(well.get(version) for version in pythons) else 1
