@@ -2,10 +2,8 @@
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,15 +13,12 @@ import pytest
 from netpoll import (
     Cancelled,
     ClosedError,
-    GoroutineCancelled,
     ScopeTimeout,
     blocking,
     current,
     go,
-    gosched,
     lowlevel,
     net,
-    run,
     shield,
     signals,
     sleep,
@@ -372,68 +367,6 @@ def test_one_that_is_cancelled_cancels_its_handlers() -> None:
         assert ended == ["ended"]
         assert listener.closed
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
-@pytest.mark.parametrize("moment", range(12))
-@in_run
-def test_it_may_be_cancelled_at_any_moment(moment: int) -> None:
-    """With peers in the queue, so that some handlers have not begun."""
-    listener = listening()
-    conns = [dial(listener) for _ in range(5)]
-    serving = go(serve_until_signal, listener, echo, limit=4)
-    for _ in range(moment):
-        gosched()
-    serving.cancel()
-    with pytest.raises(GoroutineCancelled):
-        serving.join(SOON)
-    if moment == 0:
-        listener.close()  # it has not begun
-    for conn in conns:
-        with conn, suppress(ConnectionResetError):
-            assert conn.read() == b""
-
-
-@pytest.mark.parametrize("moment", range(12))
-def test_a_run_may_end_at_any_moment(moment: int) -> None:
-    """With handlers that have not begun, and never will."""
-    peers: list[socket.socket] = []
-
-    def main() -> None:
-        listener = listening()
-        addr = ("127.0.0.1", listener.local_addr.port)
-        peers.extend(socket.create_connection(addr) for _ in range(5))
-        go(serve_until_signal, listener, echo, limit=4)
-        for _ in range(moment):
-            gosched()
-        if moment == 0:
-            listener.close()  # it has not begun
-
-    begin = monotonic()
-    run(main)
-    assert monotonic() - begin < 3
-    for peer in peers:
-        with peer, suppress(ConnectionResetError):
-            assert peer.recv(1) == b""
-
-
-@pytest.mark.parametrize("moment", range(12))
-@in_run
-def test_a_signal_may_come_at_any_moment(moment: int) -> None:
-    listener = listening()
-    conns = [dial(listener) for _ in range(5)]
-    with signals.notify(Chan[int](1), signal.SIGTERM):  # should it come too early or too late
-        serving = go(serve_until_signal, listener, echo, limit=4, grace=0)
-        for _ in range(moment):
-            gosched()
-        end = monotonic() + SOON
-        while not serving.done:
-            kill()
-            sleep(0.001)
-            assert monotonic() < end
-        result = serving.join()
-    assert result.served == result.cancelled <= 4
-    for conn in conns:
-        conn.close()
 
 
 @in_run
