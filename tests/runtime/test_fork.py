@@ -112,19 +112,25 @@ def test_no_finally_block_of_the_others_runs_in_the_child() -> None:
     os.close(writing)
 
 
+def of_pollers() -> dict[int, str]:
+    return {fd: of for fd, of in open_descriptors().items() if "event" in of}
+
+
+def polled() -> dict[int, str]:
+    """Return the poller's descriptors, once a sleep has lasted long enough to take some."""
+    for _ in range(1000):
+        sleep(0.0001)
+        if found := of_pollers():
+            return found
+    raise AssertionError("nobody polls")
+
+
 @in_run
 def test_the_child_s_poller_is_its_own() -> None:
-    sleep(0.0001)
-    polled = {fd: of for fd, of in open_descriptors().items() if "event" in of}
-    assert len(polled) == 2
-
-    def child() -> bool:
-        sleep(0.0001)
-        inside = {fd for fd, of in open_descriptors().items() if "event" in of}
-        return len(inside) == 2
-
-    assert in_child(child) == "True"
-    assert {fd: of for fd, of in open_descriptors().items() if "event" in of} == polled
+    before = polled()
+    assert len(before) == 2
+    assert in_child(lambda: (len(of_pollers()), len(polled()))) == "(0, 2)"
+    assert of_pollers() == before
 
 
 # ---- the end of the child
