@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from netpoll._runtime.goroutine import Goroutine
 
+__all__ = ["Entrance", "abandoned", "disposing", "entrance", "go", "result", "run"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
