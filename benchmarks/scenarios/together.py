@@ -7,16 +7,16 @@ from benchmarks.scenarios import tasks
 from benchmarks.together import CONTENDERS, KINDS, PRODUCERS, RIVALS, UNKNOWN
 
 OPERATIONS = {
-    "hand-over": (1_000_000, 50_000),
-    "buffered": (2_000_000, 100_000),
-    "select of 2": (500_000, 50_000),
-    "select of 10": (300_000, 50_000),
-    "lock": (3_000_000, 100_000),
-    "with lock": (2_000_000, 100_000),
-    "contended lock": (500_000, 20_000),
+    "hand-over": (500_000, 20_000),
+    "buffered": (1_000_000, 100_000),
+    "select of 2": (300_000, 20_000),
+    "select of 10": (200_000, 20_000),
+    "lock": (2_000_000, 100_000),
+    "with lock": (1_000_000, 100_000),
+    "contended lock": (300_000, 10_000),
     "wait group": (1_000_000, 100_000),
     "timers": (100_000, 100_000),
-    "fan-in": (500_000, 50_000),
+    "fan-in": (300_000, 20_000),
     "blocking": (10_000, 10_000),
 }
 """How many netpoll and Go do, and how many the others do, which take a multiple of the time."""
