@@ -526,9 +526,50 @@ def test_a_goroutine_that_is_done_is_freed_with_its_last_reference(unhandled: Un
         weakref.finalize(goroutine, gone.append, fn.__name__)
         gosched()
         del goroutine
-    assert gone == ["named"]  # the hook has the other
-    unhandled.clear()
     assert gone == ["named", "fail"]
+    assert [failure for _, failure in unhandled]  # the hook has a likeness of the other
+    unhandled.clear()
+
+
+@in_run
+def test_each_failure_that_is_dropped_is_told_of_though_goroutines_are_used_again(
+    unhandled: Unhandled,
+) -> None:
+    for _ in range(600):
+        goroutine = go(fail)
+        name, origin = goroutine.name, goroutine.origin
+        gosched()
+        del goroutine
+        ((told, failure),) = unhandled
+        assert (told.name, told.origin, told.state) == (name, origin, "failed")
+        assert isinstance(failure, Wrong)
+        with pytest.raises(Wrong):
+            told.join()
+        unhandled.clear()
+
+
+@in_run
+def test_a_failure_that_was_joined_is_not_told_of_when_it_is_dropped(unhandled: Unhandled) -> None:
+    goroutine = go(fail)
+    gosched()
+    with pytest.raises(Wrong):
+        goroutine.join()
+    del goroutine
+    assert not unhandled
+
+
+@in_run
+def test_a_failure_whose_own_frames_hold_its_goroutine_is_told_of(unhandled: Unhandled) -> None:
+    def fail_knowing_oneself() -> None:
+        oneself = current()
+        raise Wrong(oneself.name)
+
+    go(fail_knowing_oneself)
+    gosched()
+    gc.collect()
+    ((_, failure),) = unhandled
+    assert isinstance(failure, Wrong)
+    unhandled.clear()
 
 
 @in_run

@@ -38,6 +38,7 @@ from netpoll._runtime.g cimport (
     tell_end,
 )
 from netpoll._runtime.glist cimport GList
+from netpoll._runtime.idle cimport dismiss
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.raised cimport keep, raise_first
 from netpoll._runtime.scheduler cimport (
@@ -53,6 +54,7 @@ from netpoll._runtime.scheduler cimport (
 from netpoll._runtime.scope cimport leave_all, renew_stop
 from netpoll._runtime.signals cimport set_handler
 from netpoll._runtime.timers cimport timer_disarm
+from netpoll._runtime.unheard cimport forget_unheard, heard
 from netpoll.errors import Cancelled
 
 
@@ -210,11 +212,8 @@ cdef list others(Scheduler s):
 cdef int tell_unjoined(Scheduler s, list raised) except -1:
     """Tell of the failed goroutines that nobody joined and somebody still holds."""
     cdef G g
-    found, s.unjoined = [ref() for ref in s.unjoined], []
-    for g in found:
-        if g is None or g.joined:
-            continue
-        g.joined = True
+    for g in forget_unheard(s):
+        heard(g)
         try:
             report.unhandled(g, g.exception)
         except BaseException as exception:
@@ -251,7 +250,7 @@ cdef int shut(Scheduler s) except -1:
     cdef G main = <G>s.main
     cdef GList elsewhere = GList(NULL, NULL, 0)    # goroutines of other threads that wait at this poller
     s.closed = True
-    s.idle.clear()
+    dismiss(&s.idle)
     Py_XDECREF(s.spawner)
     s.spawner = NULL
     if s.gate is not None:
@@ -337,7 +336,7 @@ def after_fork(Scheduler s not None):
     cdef Poller parents = s.poller
     stranded(s, True, [])
     s.main = <void *>g
-    s.idle = []      # their greenlets belong to the thread still: they are freed, not leaked
+    dismiss(&s.idle)      # their greenlets belong to the thread still: they are freed, not leaked
     # It counts among those who wait if a signal handler forked while it was parked; who runs is in neither.
     s.net_waiters = g.on_strand != NULL and not g.inside_mode & IN_QUEUE
     s.shared = g.waits_on != NULL

@@ -63,6 +63,7 @@ cdef class G:
     cdef uint8_t stop           # each park raises Cancelled: see scope.pxd for what makes it so
     cdef uint8_t permits        # Permits that came before anybody waited for them
     cdef uint8_t parked_for     # the Permit it waits for
+    cdef uint8_t by_function    # `given_name` is what the function calls itself
     cdef uint8_t joined         # somebody has taken, or is waiting for, the outcome
     cdef object scheduler       # the one whose thread runs it
     cdef object fn
@@ -88,7 +89,8 @@ cdef class G:
     cdef void *all_prev
     cdef readonly uint64_t id
     cdef object __weakref__
-    cdef object given_name
+    cdef object unheard         # its Unheard, if it has failed and somebody may still join it
+    cdef object given_name      # or, if `by_function`, that function's, for it is gone
     cdef object origin_code     # where it was started
     cdef int origin_lasti
 
@@ -97,6 +99,7 @@ cdef void unwatch(G g, Watcher watcher) noexcept
 cdef void tell_end(G g) noexcept
 cdef bint failed(G g) noexcept
 cdef str name_of(G g)
+cdef int keep_name(G g) except -1
 cdef str state_of(G g)
 
 

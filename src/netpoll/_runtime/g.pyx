@@ -1,9 +1,20 @@
 """G: the record of one goroutine; see g.pxd for its states."""
-from cpython.ref cimport Py_XDECREF
+cimport cython
+from cpython.function cimport PyFunction_Check
 
 from netpoll._runtime.glist cimport GList
 from netpoll._runtime.timers cimport Timer, timer_init
 from netpoll.errors import Cancelled, GoroutineCancelled
+
+cdef extern from *:
+    """
+    /* Without the search for an attribute. */
+    #define np_qualname(function) Py_NewRef(((PyFunctionObject *)(function))->func_qualname)
+    """
+    object np_qualname(object function)
+
+cdef extern from "Python.h":
+    str PyUnicode_FromObject(object text)
 
 
 cdef void timed_out(Timer *timer, GList *ready) noexcept:
@@ -51,14 +62,12 @@ cdef void tell_end(G g) noexcept:
         watcher = following
 
 
+@cython.freelist(256)
 cdef class G:
     """The data of a goroutine; the class that users see adds the methods."""
 
     def __cinit__(self):
         timer_init(&self.timer, timed_out, <void *>self)
-
-    def __dealloc__(self):
-        Py_XDECREF(self.greenlet)
 
 
 cdef bint failed(G g) noexcept:
@@ -72,15 +81,30 @@ cdef bint failed(G g) noexcept:
 
 
 cdef str name_of(G g):
-    if g.given_name is not None:
-        return g.given_name
+    cdef str name = g.given_name
+    if name is None:
+        name = name_of_function(g.fn)
+    elif not g.by_function:
+        return name
+    return f"{name.rpartition('.')[2]}-{g.id}"
+
+
+cdef int keep_name(G g) except -1:
+    """Keep the name of a goroutine beyond its function; it is made only when somebody asks."""
+    if g.given_name is None:
+        g.given_name = name_of_function(g.fn)
+        g.by_function = True
+    return 0
+
+
+cdef str name_of_function(fn):
     try:
-        name = g.fn.__qualname__
+        name = np_qualname(fn) if PyFunction_Check(fn) else fn.__qualname__
     except Exception:   # an object that is callable may answer in any way
         name = None
     if not isinstance(name, str) or not name:
-        name = type(g.fn).__name__
-    return f"{name.rpartition('.')[2]}-{g.id}"
+        name = type(fn).__name__
+    return PyUnicode_FromObject(name)
 
 
 cdef str state_of(G g):

@@ -6,7 +6,8 @@ cimport cython
 from cpython.contextvars cimport PyContext_CopyCurrent
 from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t
 
 import sys
@@ -21,7 +22,6 @@ from netpoll._runtime.g cimport (
     G_RUNNING,
     G_WAITING,
     ON_THREAD,
-    failed,
     name_of,
     push,
     state_of,
@@ -30,6 +30,7 @@ from netpoll._runtime.glist cimport GList
 from netpoll._runtime.greenlet cimport PyGreenlet_GetCurrent, PyGreenlet_Import
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
 from netpoll._runtime.scope cimport renew_stop
+from netpoll._runtime.unheard cimport heard
 from netpoll._runtime.wait cimport sleep_until, wait_queue
 from netpoll._runtime.waitq cimport Waiter, enqueue
 from netpoll._runtime.worker cimport new_spawner
@@ -38,6 +39,14 @@ from netpoll.errors import Cancelled, GoroutineCancelled
 PyGreenlet_Import()
 
 cdef extern from "Python.h":
+    ctypedef struct PyMethodDef:
+        const char *ml_name
+        void *ml_meth
+        int ml_flags
+        const char *ml_doc
+    int METH_FASTCALL
+    int METH_KEYWORDS
+    object PyCFunction_NewEx(PyMethodDef *method, PyObject *of, object module)
     ctypedef struct PyFrameObject:
         pass
     ctypedef struct PyCodeObject:
@@ -61,11 +70,6 @@ cdef class Goroutine(G):
 
     # For type checkers: a Goroutine[T] is one whose join returns a T.
     __class_getitem__ = classmethod(GenericAlias)
-
-    def __del__(self):
-        if failed(self) and not self.joined:
-            self.joined = True
-            report.unhandled(self, self.exception)
 
     def __repr__(self):
         return f"<Goroutine {name_of(self)} {state_of(self)}>"
@@ -139,7 +143,7 @@ cdef class Goroutine(G):
         cdef int64_t until = moment(timeout)
         if target.state != G_DEAD and not wait_for_end(s, target, until):
             raise TimeoutError(f"{self.name} is still running after {timeout} s")
-        target.joined = True
+        heard(target)
         if target.exception is None:
             return target.result
         if target.cancelled and isinstance(target.exception, Cancelled):
@@ -184,7 +188,7 @@ cdef bint wait_for_end(Scheduler s, G target, int64_t until) except -1:
 # ---- making one ------------------------------------------------------------------------------
 
 cdef G prepare(object fn, tuple args, dict kwargs):
-    """Make a goroutine that no scheduler knows yet."""
+    """Make a goroutine that no scheduler knows yet. None for `kwargs`: there are none."""
     cdef G g = Goroutine.__new__(Goroutine)
     g.fn = fn
     g.args = args
@@ -230,21 +234,52 @@ cdef void note_origin(G g) noexcept:
     g.origin_lasti = PyFrame_GetLasti(frame)
 
 
-def go(fn, /, *args, **kwargs):
-    """Start `fn(*args, **kwargs)` as a goroutine of this thread and return it at once.
-
-    It begins when the caller parks or yields, after those started before it, in a copy of the
-    caller's contextvars context. Does not park. What it raises goes to whoever joins it, or to
-    `excepthook`.
-
-    Source: go1.27 runtime/proc.go newproc.
-    """
+cdef object go_called(PyObject *module, PyObject *const *given, Py_ssize_t count, PyObject *names):
+    """Be `go`, called as CPython calls functions of its own: Cython would make a dict each time, mostly of nothing."""
+    if count < 1:
+        raise TypeError("go() needs the function to run")
+    cdef object fn = <object>given[0]
     if not callable(fn):
         raise report.no_callable("go", fn)
     cdef Scheduler s = get_scheduler()
-    cdef G g = prepare(fn, args, kwargs)
+    cdef G g = prepare(fn, positional(given + 1, count - 1), keywords(given + count, names))
     begin(s, g, &s.runq)
     return g
+
+
+cdef tuple positional(PyObject *const *given, Py_ssize_t count):
+    cdef tuple args
+    cdef Py_ssize_t i
+    if not count:
+        return ()
+    args = PyTuple_New(count)
+    for i in range(count):
+        Py_INCREF(<object>given[i])
+        PyTuple_SET_ITEM(args, i, <object>given[i])
+    return args
+
+
+cdef dict keywords(PyObject *const *given, PyObject *names):
+    cdef Py_ssize_t i
+    if names == NULL:
+        return None
+    return {name: <object>given[i] for i, name in enumerate(<tuple>names)}
+
+
+cdef PyMethodDef go_method = PyMethodDef("go", <void *>go_called, METH_FASTCALL | METH_KEYWORDS, b"""\
+go(fn, /, *args, **kwargs)
+--
+
+Start `fn(*args, **kwargs)` as a goroutine of this thread and return it at once.
+
+It begins when the caller parks or yields, after those started before it, in a copy of the
+caller's contextvars context. Does not park. What it raises goes to whoever joins it, or to
+`excepthook`.
+
+Source: go1.27 runtime/proc.go newproc.
+""")
+
+go = PyCFunction_NewEx(&go_method, NULL, __name__)
 
 
 def current():

@@ -6,6 +6,7 @@ from netpoll._runtime.allgs cimport AllGs
 from netpoll._runtime.atomics cimport np_lock
 from netpoll._runtime.g cimport G
 from netpoll._runtime.glist cimport GList
+from netpoll._runtime.idle cimport Idle
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.signals cimport SignalGate
 from netpoll._runtime.timers cimport TimerHeap
@@ -32,7 +33,7 @@ cdef class Scheduler:
     cdef bint waits_in_vain     # only another thread can end its wait
     cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
     cdef PyObject *spawner
-    cdef list idle              # greenlets of finished goroutines
+    cdef Idle idle              # greenlets of finished goroutines
     cdef void *main
     cdef AllGs all_gs
     cdef char *scratch

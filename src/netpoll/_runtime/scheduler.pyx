@@ -20,7 +20,7 @@ Source: go1.27 runtime/proc.go (schedule, findRunnable, gopark, goready); tokio'
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Clear, PyErr_SetInterrupt
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_XDECREF
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -53,6 +53,7 @@ from netpoll._runtime.greenlet cimport (
     PyGreenlet_Import,
     PyGreenlet_Switch,
 )
+from netpoll._runtime.idle cimport dismiss, rouse
 from netpoll._runtime.netpoll cimport Poller
 from netpoll._runtime.signals cimport FRESH, SignalGate
 from netpoll._runtime.timers cimport TimerHeap
@@ -184,13 +185,13 @@ cdef class Scheduler:
         np_lock_init(&self.inbound_lock)
         self.timers = TimerHeap()
         self.poller = new_poller()
-        self.idle = []
         self.unjoined = []
         self.alarms = set()
         self.budget = SLICE
         self.owns_signals = threading.get_ident() == threading.main_thread().ident
 
     def __dealloc__(self):
+        dismiss(&self.idle)
         Py_XDECREF(self.spawner)
         free(self.scratch)
 
@@ -408,17 +409,12 @@ cdef class Scheduler:
         """Run `g` on its own stack; returns when the caller is switched to again."""
         cdef PyObject *target = (<G>g).greenlet
         cdef PyObject *outcome
-        cdef object greenlet
         self.current = g
         (<G>g).state = G_RUNNING
         if target == NULL:
             self.assigned = g
-            if self.idle:
-                greenlet = self.idle.pop()
-                Py_INCREF(greenlet)
-                target = (<G>g).greenlet = <PyObject *>greenlet
-                greenlet = None
-            else:
+            target = (<G>g).greenlet = rouse(&self.idle)
+            if target == NULL:
                 target = self.spawner
         outcome = PyGreenlet_Switch(<PyGreenlet *>target, NULL, NULL)
         if outcome == NULL:

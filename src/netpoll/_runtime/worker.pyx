@@ -3,7 +3,7 @@
     a worker    its goroutine   next
     begun       assigned        runs it (serve)
     running     the current     its function ends: takes the next one that has no stack yet, or goes idle
-    idle        none            switched to with a new goroutine assigned; above MAX_IDLE it ends instead
+    idle        none            switched to with a new goroutine assigned; with enough of them idle it ends instead
 
 A new goroutine begins in an idle worker, or in one that the spawner makes: the spawner sits at the
 bottom of the stack. A greenlet begun on the stack of whoever happened to park would lie below that one,
@@ -15,11 +15,10 @@ from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
-import weakref
 from inspect import iscoroutinefunction, isgeneratorfunction
 
 from netpoll._runtime import report
-from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, Watcher, failed, name_of, tell_end
+from netpoll._runtime.g cimport G, G_DEAD, G_RUNNING, Watcher, failed, keep_name, name_of, tell_end
 from netpoll._runtime.greenlet cimport (
     PyGreenlet,
     PyGreenlet_Import,
@@ -27,9 +26,11 @@ from netpoll._runtime.greenlet cimport (
     PyGreenlet_SetParent,
     PyGreenlet_Switch,
 )
+from netpoll._runtime.idle cimport rest
 from netpoll._runtime.raised cimport np_pass_on, np_take_exception
 from netpoll._runtime.scheduler cimport Scheduler, ready, ready_all, scheduler_or_none
 from netpoll._runtime.scope cimport leave_all
+from netpoll._runtime.unheard cimport leave_unheard
 from netpoll.errors import Cancelled
 
 PyGreenlet_Import()
@@ -54,9 +55,6 @@ cdef extern from "Python.h":
     int enter_context "PyContext_Enter"(object context)
     int exit_context "PyContext_Exit"(object context)
 
-cdef enum:
-    MAX_IDLE = 1024       # greenlets kept for reuse, some 2 KiB each
-
 
 # ---- one goroutine ---------------------------------------------------------------------------
 
@@ -66,7 +64,7 @@ cdef void execute(Scheduler s, void *which) noexcept:
     cdef PyObject *result = NULL
     if not g.cancelled:
         enter_context(g.context)
-        result = PyObject_Call(<PyObject *>g.fn, <PyObject *>g.args, <PyObject *>g.kwargs)
+        result = PyObject_Call(<PyObject *>g.fn, <PyObject *>g.args, NULL if g.kwargs is None else <PyObject *>g.kwargs)
         if result == NULL:
             g.exception = np_take_exception()
         if exit_context(g.context) < 0:
@@ -76,18 +74,27 @@ cdef void execute(Scheduler s, void *which) noexcept:
 
 cdef void finish(Scheduler s, G g, PyObject *result) noexcept:
     """Hand over the outcome of a goroutine and forget it. Still in its own name: a finalizer may park."""
-    # One reference is the list's of all goroutines, one the caller's.
-    cdef bint held = Py_REFCNT(<PyObject *>g) > 2
+    if result == NULL or PyCoro_CheckExact(<object>result) or PyGen_CheckExact(<object>result) or <void *>g == s.main:
+        account(s, g, result)
+    else:
+        g.result = <object>result
+        Py_DECREF(<object>result)
+    bury(s, g)
+
+
+cdef inline bint is_held(G g) noexcept:
+    """Tell whether somebody holds a goroutine that ends: one reference is that of the list of all, one ours."""
+    return Py_REFCNT(<PyObject *>g) > 2
+
+
+cdef void account(Scheduler s, G g, PyObject *result) noexcept:
+    """Do what there is to do where not simply a value was returned."""
     try:
         settle(g, result)
-        tell(s, g, held)
-        held = Py_REFCNT(<PyObject *>g) > 2     # by whom the excepthook gave it to, too
-        if held and g.given_name is None:
-            g.given_name = name_of(g)
+        tell(s, g)
     except BaseException as exception:
         # A signal handler raised it meanwhile; this goroutine has ended, and main hears of it.
         s.interrupt_main(exception)
-    bury(s, g, held)
 
 
 cdef int settle(G g, PyObject *result) except -1:
@@ -106,7 +113,7 @@ cdef int settle(G g, PyObject *result) except -1:
     return 0
 
 
-cdef int tell(Scheduler s, G g, bint held) except -1:
+cdef int tell(Scheduler s, G g) except -1:
     """Have somebody hear of a failure: who joins, who may still join, or the excepthook."""
     if <void *>g == s.main:
         # This process was forked by a goroutine that was not main, and that one has ended.
@@ -114,21 +121,23 @@ cdef int tell(Scheduler s, G g, bint held) except -1:
         lifecycle.end_child(g, g.exception)
     if not failed(g) or g.joined or g.joiners.first != NULL:
         return 0
-    if held:
-        s.unjoined.append(weakref.ref(g, s.unjoined.remove))
-        return 0
+    if is_held(g):
+        return leave_unheard(s, g)
     g.joined = True
     report.unhandled(g, g.exception)
     return 0
 
 
-cdef void bury(Scheduler s, G g, bint held) noexcept:
+cdef void bury(Scheduler s, G g) noexcept:
     cdef Watcher watcher = g.watcher
+    cdef bint held = is_held(g)     # by whom the excepthook gave it to, too
     while watcher is not None:
         watcher.outcome(g)
         watcher = watcher.also
     if g.scope is not None:
         leave_all(g)
+    if held:
+        keep_name_or_tell(s, g)
     # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
     g.fn = g.args = g.kwargs = g.context = None
     if not held:
@@ -145,6 +154,13 @@ cdef void bury(Scheduler s, G g, bint held) noexcept:
     g.greenlet = NULL   # the worker's again
     s.current = NULL
     s.unlink(g)
+
+
+cdef void keep_name_or_tell(Scheduler s, G g) noexcept:
+    try:
+        keep_name(g)
+    except BaseException as exception:
+        s.interrupt_main(exception)
 
 
 cdef int refuse(G g, str why) except -1:
@@ -196,15 +212,13 @@ cdef int serve() except -1:
             (<G>g).state = G_RUNNING
             s.current = g
             continue
-        if len(s.idle) >= MAX_IDLE:
+        if not rest(&s.idle, here):
             # The end of a greenlet is a switch to its parent.
             (<G>g).state = G_RUNNING
             s.current = g
             PyGreenlet_SetParent(<PyGreenlet *>here, <PyGreenlet *>(<G>g).greenlet)
             Py_DECREF(<object>here)
             return 0
-        s.idle.append(<object>here)
-        Py_DECREF(<object>here)
         s.switch_to(g)
         while s.assigned == NULL:
             # A greenlet of the program's own has ended, and this one was its parent.
