@@ -38,7 +38,8 @@ def excepthook(goroutine: Goroutine, exception: BaseException, /) -> None:
 
     Assign another function to `netpoll.excepthook` to have it called instead: in the goroutine that
     failed, or, when somebody kept the goroutine and might have joined it, as soon as nobody can any
-    more. It must not raise.
+    more; then with a likeness of it, for it is gone: the same id, name, origin and outcome. It must
+    not raise.
     """
     stream = sys.stderr
     if stream is None:
