@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from greenlet import greenlet
 
 from netpoll import Goroutine, GoroutineCancelled, current, go, gosched, lowlevel, sleep
 from tests.conftest import Unhandled
@@ -423,6 +424,37 @@ def test_a_name_may_be_given() -> None:
 
 
 @in_run
+def test_a_name_may_be_given_after_the_end(unhandled: Unhandled) -> None:
+    for fn in (named, fail):
+        goroutine = go(fn)
+        gosched()
+        goroutine.name = "renamed"
+        assert goroutine.name == "renamed"
+    del goroutine
+    ((told, _),) = unhandled
+    assert told.name == "renamed"
+    unhandled.clear()
+
+
+@in_run
+def test_what_finalizers_of_its_arguments_do_is_done_in_its_name() -> None:
+    names: list[str] = []
+
+    class Argument:
+        def __del__(self) -> None:
+            sleep(0)
+            names.append(current().name)
+
+    def work(*_args: object) -> None:
+        pass
+
+    go(work, Argument())
+    kept = go(work, Argument())
+    sleep(0.01)
+    assert names == [f"work-{kept.id - 1}", f"work-{kept.id}"]
+
+
+@in_run
 def test_ids_are_distinct_and_rise() -> None:
     ids = [go(named).id for _ in range(100)]
     assert ids == sorted(set(ids))
@@ -502,6 +534,18 @@ def test_what_it_was_given_is_let_go_at_its_end() -> None:
     del thing
     goroutine.join()
     assert ref() is None
+
+
+@in_run
+def test_not_every_stack_is_kept_for_the_next_goroutine() -> None:
+    def stacks() -> int:
+        gc.collect()
+        return sum(isinstance(thing, greenlet) for thing in gc.get_objects())
+
+    before = stacks()
+    for goroutine in [go(sleep, 0) for _ in range(3000)]:
+        goroutine.join()
+    assert 1000 < stacks() - before <= 1024
 
 
 @in_run

@@ -175,6 +175,86 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
     )
 
 
+ABANDONED = """
+        import os, signal, sys
+        import netpoll
+        from netpoll import run, sleep, go, shield
+        from netpoll.sync.event import Event
+        from netpoll.sync.group import Group
+
+        def interrupt(times=2):
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+                sleep(0.01)
+
+        netpoll.excepthook = lambda g, error: print("told of", repr(error))
+
+        def shown(error):
+            return [] if error is None else [repr(error), *shown(error.__context__)]
+"""
+
+
+def test_what_has_failed_before_a_second_ctrl_c_is_its_context() -> None:
+    assert (
+        says(
+            ABANDONED
+            + """
+        class Slow:
+            def __del__(self):
+                with shield():  # the goroutine has failed and said so, and has not ended yet
+                    interrupt()
+
+        def fail(slow):
+            del slow
+            raise ValueError("lost?")
+
+        def main():
+            try:
+                with Group() as group:
+                    group.go(fail, Slow())
+            except KeyboardInterrupt as error:
+                print(*shown(error), sep="\\n")
+
+        run(main)
+        """
+        )
+        == """KeyboardInterrupt()
+BaseExceptionGroup('2 failures in a group', [ValueError('lost?'), KeyboardInterrupt()])
+"""
+    )
+
+
+def test_of_a_failure_after_a_second_ctrl_c_the_excepthook_is_told() -> None:
+    assert (
+        says(
+            ABANDONED
+            + """
+        def fail(asked):
+            with shield():
+                asked.wait()
+            raise ValueError("lost?")
+
+        def main():
+            asked = Event()
+            go(interrupt)
+            try:
+                with Group() as group:
+                    group.go(fail, asked)
+            except KeyboardInterrupt as error:
+                print(*shown(error), sep="\\n")
+            asked.set()
+            sleep(0.01)
+
+        run(main)
+        """
+        )
+        == """KeyboardInterrupt()
+KeyboardInterrupt()
+told of ValueError('lost?')
+"""
+    )
+
+
 def test_a_deadlock_of_members_ends_them_and_is_reported() -> None:
     assert (
         says(

@@ -83,7 +83,7 @@ cdef bint failed(G g) noexcept:
 cdef str name_of(G g):
     cdef str name = g.given_name
     if name is None:
-        name = name_of_function(g.fn)
+        name = "goroutine" if g.fn is None else name_of_function(g.fn)
     elif not g.by_function:
         return name
     return f"{name.rpartition('.')[2]}-{g.id}"

@@ -30,7 +30,7 @@ from netpoll._runtime.glist cimport GList
 from netpoll._runtime.greenlet cimport PyGreenlet_GetCurrent, PyGreenlet_Import
 from netpoll._runtime.scheduler cimport Scheduler, current_g, get_scheduler
 from netpoll._runtime.scope cimport renew_stop
-from netpoll._runtime.unheard cimport heard
+from netpoll._runtime.unheard cimport heard, rename
 from netpoll._runtime.wait cimport sleep_until, wait_queue
 from netpoll._runtime.waitq cimport Waiter, enqueue
 from netpoll._runtime.worker cimport new_spawner
@@ -81,7 +81,7 @@ cdef class Goroutine(G):
 
     @name.setter
     def name(self, str value not None):
-        self.given_name = value
+        rename(self, value)
 
     @property
     def done(self):

@@ -53,6 +53,14 @@ cdef G likeness_of(G g):
     return other
 
 
+cdef void rename(G g, str name) noexcept:
+    """Give a goroutine another name, by which its failure is told of, too."""
+    g.given_name = name
+    g.by_function = False
+    if g.unheard is not None:
+        rename((<Unheard>g.unheard).likeness, name)
+
+
 cdef void heard(G g) noexcept:
     """Somebody has heard of the end of a goroutine, from any thread: it need not be told any more."""
     g.joined = True

@@ -139,7 +139,8 @@ cdef void bury(Scheduler s, G g) noexcept:
     if held:
         keep_name_or_tell(s, g)
     # What these hold may have finalizers, which may park: so now, while there is still a goroutine.
-    g.fn = g.args = g.kwargs = g.context = None
+    g.args = g.kwargs = g.context = None
+    g.fn = None     # last: the name comes from it
     if not held:
         g.result = g.exception = g.traceback = None
     g.state = G_DEAD

@@ -62,7 +62,8 @@ cdef class Group(Shared):
     else an ExceptionGroup (BaseExceptionGroup) of all, in the order of their time. What the
     cancellation itself makes them raise is not among them, nor is the end of a member that somebody
     has cancelled. If the waiting block is cancelled, or there is a Ctrl-C, the members are
-    cancelled and waited for, then that goes on; a second Ctrl-C leaves them behind, cancelled.
+    cancelled and waited for, then that goes on; a second Ctrl-C leaves them behind, cancelled:
+    its context is what has failed by then, and of later failures the excepthook is told.
 
     limit: so many members at once, at least 1; None: any number.
 
@@ -302,7 +303,7 @@ cdef class Group(Shared):
                     self.wait_once(s, g)
             except BaseException as exception:
                 if self.interrupted:
-                    self.abandon()
+                    self.abandon(exception)
                     raise
                 self.interrupted = not isinstance(exception, Cancelled)
                 self.keep(g, exception)
@@ -324,39 +325,42 @@ cdef class Group(Shared):
             if (<G>member.g).state == G_DEAD:
                 self.take_out(member)
 
-    cdef void abandon(self) noexcept:
-        """Leave the members to themselves: the excepthook is told of their failures."""
+    cdef int abandon(self, exception) except -1:
+        """Leave the members to themselves: `exception` tells what has failed, the excepthook what fails from now on."""
         cdef Member member
         self.state = OVER
-        self.failures = None
         while self.first != NULL:
             member = <Member>self.first
             (<G>member.g).joined = False
             self.take_out(member)
             unwatch(<G>member.g, member)
+        self.failures = [one for one in self.failures if one[0] is not exception]
+        if self.failures:
+            exception.__context__ = self.take_failure()
+        return 0
 
-    cdef bint conclude(self, exception) except -1:
-        """Raise what is to come out of the block; tell whether what it has raised ends here."""
+    cdef object take_failure(self):
+        """Return what is to be raised for all that has failed, or None."""
         # One that was joined has been raised by who joined it, too.
         cdef dict distinct = {}
         for failure in self.failures:
             distinct.setdefault(id(failure[0]), failure)
-        cdef list several = list(distinct.values())
-        pending, self.pending, self.failures = self.pending, None, None
-        if not several:
-            if pending is None:
-                return True
+        self.failures = None
+        cdef list several = [one.with_traceback(its) for one, its in distinct.values()]
+        if len(several) > 1:
+            return BaseExceptionGroup(f"{len(several)} failures in a group", several)
+        return several[0] if several else None
+
+    cdef bint conclude(self, exception) except -1:
+        """Raise what is to come out of the block; tell whether what it has raised ends here."""
+        pending, self.pending = self.pending, None
+        error = self.take_failure()
+        if error is None:
             error = pending
-        elif len(several) == 1:
-            error = several[0][0]
-        else:
-            error = BaseExceptionGroup(
-                f"{len(several)} failures in a group", [one.with_traceback(its) for one, its in several]
-            )
+        if error is None:
+            return True
         if error is exception:
             return False
-        if len(several) == 1:
-            error = error.with_traceback(several[0][1])
         context = error.__context__
         try:
             raise error
