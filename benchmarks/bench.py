@@ -31,6 +31,8 @@ class Pace:
     share: of the number of operations of those scenarios that count operations.
     readings: how many of the machine's state are taken before anything is measured.
     patience: what may be spent waiting for the other state of the machine; see steadiness.py.
+    limit: as long as the rest is likely to be done by then, counted from the first sample, there is
+        time for that.
     """
 
     rounds: int
@@ -39,10 +41,11 @@ class Pace:
     share: float
     readings: int
     patience: float
+    limit: float
 
 
-FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=240)
-QUICK = Pace(rounds=2, warmup=0.02, seconds=0.07, share=0.1, readings=10, patience=5)
+FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=300, limit=28 * 60)
+QUICK = Pace(rounds=2, warmup=0.02, seconds=0.07, share=0.1, readings=10, patience=5, limit=100)
 
 
 @dataclass(frozen=True, slots=True)

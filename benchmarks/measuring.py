@@ -1,7 +1,7 @@
 """Taking the samples, each while the machine is in the state that it wants."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -35,9 +35,14 @@ class Measuring:
     records: list[Record] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     repeated: int = 0
+    clock: Callable[[], float] = time.monotonic
+    _began: float = 0
+    _spent: float = 0  # on first attempts, so many of them:
+    _taken: int = 0
 
     def run(self, agenda: Agenda, shown: Shown) -> None:
         """Measure everything."""
+        self._began = self.clock()
         while agenda:
             item = self._next(agenda, shown)
             if item is None:
@@ -52,7 +57,7 @@ class Measuring:
         item = agenda.take(steadiness.place(steadiness.recent()))
         if item is not None:
             return item
-        if steadiness.wanders and steadiness.wait(_PAUSE):
+        if steadiness.wanders and self._has_time(len(agenda)) and steadiness.wait(_PAUSE):
             steadiness.reading()
             return None
         if dropped := agenda.drop(Place.NEAR):
@@ -64,8 +69,12 @@ class Measuring:
 
     def _take(self, agenda: Agenda, item: Item) -> bool:
         """Take a sample; return False if it is to be taken again."""
-        began = time.monotonic()
+        began = self.clock()
         sample = self._measure(item)
+        elapsed = self.clock() - began
+        if item.attempt == 0:
+            self._spent += elapsed
+            self._taken += 1
         if sample is None:
             return True
         place, steadiness = agenda.wanted(item), self.bench.steadiness
@@ -73,13 +82,19 @@ class Measuring:
             not holds(steadiness, sample, place)
             and item.attempt < ATTEMPTS
             and steadiness.patience > 0
+            and self._has_time(len(agenda) + 1)
         ):
-            steadiness.patience -= time.monotonic() - began
+            steadiness.patience -= elapsed
             self.repeated += 1
             agenda.put_back(replace(item, attempt=item.attempt + 1))
             return False
         self.records.append(Record(item.cell, item.contender.name, item.round, sample))
         return True
+
+    def _has_time(self, samples: int) -> bool:
+        """Tell whether so many more samples are likely to be done within the limit."""
+        each = self._spent / self._taken if self._taken else 0.0
+        return self.clock() - self._began + samples * each < self.bench.pace.limit
 
     def _measure(self, item: Item) -> Sample | None:
         """Take a sample, or note why there is none; who has failed is not tried again."""

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.agenda import Agenda
 from benchmarks.bench import QUICK, Bench, Programs
+from benchmarks.contenders import Contender
 from benchmarks.cores import Cores
 from benchmarks.measuring import ATTEMPTS, Measuring, judged
 from benchmarks.plan import Item
@@ -116,6 +117,27 @@ def test_without_patience_it_is_taken_in_the_wrong_state(nothing_in_go: Programs
     places: dict[str, Place | None] = {"echo": Place.FAR}
     found = judged(measuring.records, measuring.bench.steadiness, places)
     assert not any(record.sample.steady for record in found)
+
+
+@pytest.mark.parametrize(("limit", "repeated"), [(5.5, 1), (4.5, 0)])
+def test_a_sample_is_taken_again_only_while_the_rest_has_time(
+    nothing_in_go: Programs, limit: float, repeated: int
+) -> None:
+    """A second each: one taken, three left, and the same once more."""
+    its = bench(nothing_in_go, "FFN" + "F" * 20)
+    seconds = 0.0
+
+    def measure(cell: Cell, contender: Contender, bench: Bench) -> Sample:
+        nonlocal seconds
+        seconds += 1
+        return timeless.scenario.measure(cell, contender, bench)
+
+    timeless, *_ = items(ECHO)
+    scenario = replace(timeless.scenario, measure=measure)
+    measuring = Measuring(replace(its, pace=replace(its.pace, limit=limit)), clock=lambda: seconds)
+    measuring.run(Agenda([replace(timeless, scenario=scenario)] * 4), Told())
+    assert measuring.repeated == repeated
+    assert len(measuring.records) == 4
 
 
 def test_without_patience_what_wants_the_rarer_state_is_left_out_and_said_so(

@@ -5,23 +5,39 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* So many are connected before the first of them is tried: fewer than any server's backlog. */
+/* So many are connected, and tried, at once: fewer than any server's backlog. */
 enum { WAVE = 100 };
 
-void try_connection(struct connection *c)
+static void ask(struct connection *c)
 {
-    uint8_t answer[FIRST];
     if (send(c->fd, stream_at(c->id, c->sent), FIRST, MSG_NOSIGNAL) != FIRST)
         fail_errno("send of the first message");
+    c->sent += FIRST;
+    c->to_send = c->sent;
+}
+
+static void take_answer(struct connection *c)
+{
+    uint8_t answer[FIRST];
     ssize_t size = recv(c->fd, answer, FIRST, MSG_WAITALL);
     if (size < 0)
         fail_errno("recv of the first message");
     if (size != FIRST)
         fail("connection %u: only %zd of the first %d bytes came back", c->id, size, FIRST);
     stream_verify(c->id, c->received, answer, FIRST);
-    c->sent += FIRST;
     c->received += FIRST;
-    c->to_send = c->sent;
+}
+
+void try_connections(struct connection *all, int count)
+{
+    /* A wave at a time: one by one, nearly all of the time would be that of waking up. */
+    for (int first = 0; first < count; first += WAVE) {
+        int end = first + WAVE < count ? first + WAVE : count;
+        for (int i = first; i < end; i++)
+            ask(&all[i]);
+        for (int i = first; i < end; i++)
+            take_answer(&all[i]);
+    }
 }
 
 struct connection *open_connections(const struct options *o, int count)
@@ -36,8 +52,7 @@ struct connection *open_connections(const struct options *o, int count)
             all[i] = (struct connection){.id = i, .sent_at = rings + (size_t)i * o->depth};
             all[i].fd = connect_blocking(o);
         }
-        for (int i = first; i < end; i++)
-            try_connection(&all[i]);
+        try_connections(all + first, end - first);
     }
     return all;
 }

@@ -9,7 +9,6 @@ void run_idle(const struct options *o)
     printf("open\n");
     fflush(stdout);
     getchar(); /* a byte or the end of standard input */
-    for (int i = 0; i < o->connections; i++)
-        try_connection(&all[i]);
+    try_connections(all, o->connections);
     printf("{\"operations\":%d}\n", o->connections);
 }

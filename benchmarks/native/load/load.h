@@ -112,8 +112,8 @@ enum { FIRST = 64 }; /* bytes of the message with which a connection is tried */
 
 /* Connects so many and has one message echoed on each, which shows that the server serves it. */
 struct connection *open_connections(const struct options *o, int count);
-/* Has one more message of FIRST bytes echoed; blocks. */
-void try_connection(struct connection *c);
+/* Has one more message of FIRST bytes echoed on each; blocks. */
+void try_connections(struct connection *all, int count);
 void send_queued(struct connection *c);
 /* Reads and verifies what is there; returns the number of bytes. */
 size_t receive_ready(struct connection *c);
