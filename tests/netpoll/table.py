@@ -38,6 +38,7 @@ PROTOTYPES: dict[str, tuple[Any, ...]] = {
     "fcntl": (INT, INT, INT, LONG),
     "pipe_size": (INT, INT, INT),
     "poll_now": (INT, INT, INT),
+    "unread": (INT, INT),
 }
 """What each returns and takes."""
 

@@ -161,6 +161,8 @@ def test_descriptors_are_opened_duplicated_and_asked(pipe: tuple[int, int], file
     assert call("poll_now", pipe[0], select.POLLIN) == 0
     os.write(pipe[1], b"x")
     assert call("poll_now", pipe[0], select.POLLIN) == select.POLLIN
+    assert call("unread", pipe[0]) == 1
+    assert errno_of("unread", 1_000_000) == "EBADF"
     assert call("poll_now", 1_000_000, select.POLLIN) == select.POLLNVAL
 
 
@@ -188,6 +190,7 @@ DETAILS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "fcntl": ((1, 2), (1, 2)),
     "pipe_size": ((4096,), (4096,)),
     "poll_now": ((1,), (1,)),
+    "unread": ((), ()),
 }
 """What each is called with besides the descriptor, and what of it the test's function gets."""
 

@@ -39,9 +39,12 @@ from netpoll._runtime.wait cimport fail_poll
 
 cdef extern from "Python.h":
     int _PyBytes_Resize(PyObject **bytes, Py_ssize_t size) except -1
+    void Py_SET_SIZE(PyObject *thing, Py_ssize_t size)
 
 cdef enum:
     LARGE_READ = 8192         # from here on data is received straight into the object returned
+    CHUNK = 16                # malloc's chunks are multiples of this, with a header of 8 in them
+    BYTES_HEADER = 33 + 8     # the same, of a bytes object, its last zero, and of the chunk
     MAX_RW = 1 << 30          # bytes of one system call, as in Go
     MAX_SEND = 1 << 20        # the same of a send: while the kernel copies, nobody else runs
     # Not to wait is the descriptor's own mode, which whoever shares the open file may change.
@@ -179,7 +182,8 @@ cdef bytes read(StreamFD fd, Py_ssize_t size):
 
     Small reads go through the thread's scratch buffer. When the last one was large, the data is
     received straight into the object that is returned, of at most twice that size, and never while
-    parked: an idle connection holds no buffer.
+    parked: an idle connection holds no buffer. It has room for as much as came before; of what is
+    more, the rest comes by a second call.
     """
     cdef int64_t until
     cdef PyObject *raw
@@ -208,15 +212,19 @@ cdef bytes read_locked(StreamFD fd, Py_ssize_t size, int64_t until):
 
 
 cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
-    cdef Py_ssize_t room = size
+    cdef Py_ssize_t most = size
+    cdef Py_ssize_t room
     cdef bytes data
     cdef PyObject *raw
     cdef Py_ssize_t got
+    cdef uint32_t before = fd.last_read
     check(fd, MODE_READ)
     if size == 0:
         return b""
     if not fd.messages:
-        room = min(size, max(2 * <Py_ssize_t>fd.last_read, <Py_ssize_t>SCRATCH_SIZE))
+        most = min(size, max(2 * <Py_ssize_t>before, <Py_ssize_t>SCRATCH_SIZE))
+    room = foreseen(before) if fd.drains and LARGE_READ <= before < most else most
+    room = min(room, most)
     if not until:
         until = fd.limit(MODE_READ)
     if not fd.worth_trying():
@@ -231,10 +239,40 @@ cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
     raw = <PyObject *>data
     Py_INCREF(data)
     data = None      # _PyBytes_Resize wants the only reference
-    _PyBytes_Resize(&raw, got)
+    if got == room < most and kernel.unread(fd.sysfd) > 0:
+        got = read_on(fd, &raw, got, most)
+        room = most
+    elif LARGE_READ <= got < before:
+        # Slowly: to have foreseen too little costs more than too much does.
+        fd.last_read = before - ((before - <uint32_t>got) >> 6)
+    if room - got < CHUNK:
+        Py_SET_SIZE(raw, got)
+        PyBytes_AS_STRING(<bytes>raw)[got] = 0
+    else:
+        _PyBytes_Resize(&raw, got)
     data = <bytes>raw
     Py_DECREF(data)
     return data
+
+
+cdef inline Py_ssize_t foreseen(Py_ssize_t size) noexcept:
+    """Return room for a little more than `size` bytes, that what comes may be seen to be all, in as much memory.
+
+    Messages of one length then need memory of one length, which malloc finds as the last one left it: from room
+    for all that may come and the end given back, the others' holes are cut up and joined with each message.
+    """
+    return ((size + BYTES_HEADER + CHUNK) & ~(CHUNK - 1)) - BYTES_HEADER
+
+
+cdef Py_ssize_t read_on(StreamFD fd, PyObject **raw, Py_ssize_t got, Py_ssize_t most) except -1:
+    """Receive the rest of more than was foreseen, which is there, and so cannot fail: no error is lost."""
+    cdef Py_ssize_t more
+    _PyBytes_Resize(raw, most)
+    more = fd.recv_once(PyBytes_AS_STRING(<bytes>raw[0]) + got, most - got)
+    if more > 0:    # or else another process was faster
+        got += more
+    fd.last_read = <uint32_t>got
+    return got
 
 
 cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1:

@@ -18,7 +18,8 @@ away again. It gets the descriptor and what is telling about the call:
     socket                        (-1, family, type)    setsockopt         (fd, level, name, value)
     getsockopt                    (fd, level, name)     epoll_ctl          (epfd, operation, fd, events, key)
     epoll_wait                    (epfd, delay_ns)      set_nonblocking    (fd, on)
-    accept4, close, dup, getsockname, getpeername (fd,) epoll_create, eventfd, pipe (-1,)
+    accept4, close, dup, getsockname, getpeername, unread                       (fd,)
+    epoll_create, eventfd, pipe                                                 (-1,)
 
 and answers with
 
@@ -295,6 +296,11 @@ cdef int x_poll_now(int fd, int events) noexcept with gil:
     return plain.poll_now(fd, events) if answer is None else <int>number(answer)
 
 
+cdef int x_unread(int fd) noexcept with gil:
+    answer = ask("unread", (fd,))
+    return plain.unread(fd) if answer is None else <int>number(answer)
+
+
 cdef int x_set_nonblocking(int fd, int on) noexcept with gil:
     answer = ask("set_nonblocking", (fd, on))
     return plain.set_nonblocking(fd, on) if answer is None else <int>number(answer)
@@ -380,6 +386,7 @@ door("dup3", &kernel.dup3, <void *>x_dup3)
 door("fcntl", &kernel.fcntl, <void *>x_fcntl)
 door("pipe_size", &kernel.pipe_size, <void *>x_pipe_size)
 door("poll_now", &kernel.poll_now, <void *>x_poll_now)
+door("unread", &kernel.unread, <void *>x_unread)
 door("set_nonblocking", &kernel.set_nonblocking, <void *>x_set_nonblocking)
 door("epoll_create", &kernel.epoll_create, <void *>x_epoll_create)
 door("epoll_ctl", &kernel.epoll_ctl, <void *>x_epoll_ctl)

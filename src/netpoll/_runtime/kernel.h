@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -103,6 +104,11 @@ static inline int np_poll_now(int fd, int events) {
     struct pollfd one = {fd, (short)events, 0};
     int n = poll(&one, 1, 0);
     return n <= 0 ? n : one.revents;
+}
+
+static inline int np_unread(int fd) {
+    int size;
+    return ioctl(fd, FIONREAD, &size) < 0 ? -1 : size;
 }
 
 /* Set or clear O_NONBLOCK; returns what it was before (0 or 1), -1 with errno. */

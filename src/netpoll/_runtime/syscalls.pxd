@@ -102,6 +102,8 @@ cdef struct Kernel:
     int (*pipe_size)(int fd, int size) noexcept nogil
     # What of `events` is there now (poll(2) that never waits).
     int (*poll_now)(int fd, int events) noexcept nogil
+    # How many bytes a read would return at once, ioctl(2) FIONREAD.
+    int (*unread)(int fd) noexcept nogil
     int (*set_nonblocking)(int fd, int on) noexcept nogil
     int (*is_anonymous)(int fd) noexcept nogil
     int (*epoll_create)(int flags) noexcept nogil

@@ -44,6 +44,7 @@ cdef extern from "kernel.h" nogil:
     int c_fcntl "np_fcntl"(int fd, int command, long argument)
     int c_pipe_size "np_pipe_size"(int fd, int size)
     int c_poll_now "np_poll_now"(int fd, int events)
+    int c_unread "np_unread"(int fd)
     int c_set_nonblocking "np_set_nonblocking"(int fd, int on)
     int c_is_anonymous "np_is_anonymous"(int fd)
     int c_epoll_create "epoll_create1"(int flags)
@@ -90,6 +91,7 @@ kernel.dup3 = c_dup3
 kernel.fcntl = c_fcntl
 kernel.pipe_size = c_pipe_size
 kernel.poll_now = c_poll_now
+kernel.unread = c_unread
 kernel.set_nonblocking = c_set_nonblocking
 kernel.is_anonymous = c_is_anonymous
 kernel.epoll_create = c_epoll_create
