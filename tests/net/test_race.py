@@ -275,7 +275,8 @@ def test_not_more_than_sixteen_are_tried_at_the_same_time(monkeypatch: pytest.Mo
     monkeypatch.setattr(race, "SHORTEST", 1e-4)
     fake = Fake(a250=0.0)
     assert raced(fake, 1000, 0.0).ip == "127.0.0.250"
-    assert [ip for ip, _ in fake.begun] == loopback(250)
+    # On a machine that stops for a moment another begins before this one can say that it has won.
+    assert [ip for ip, _ in fake.begun][:250] == loopback(250)
     assert fake.most <= race.MOST + 1  # one that is given up has yet to hear of it
 
 
