@@ -1,23 +1,16 @@
 """Asking several servers, under several names, until one knows."""
 
 import errno
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
-from time import monotonic
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netpoll import DeadlineExceeded, DNSError, GoroutineCancelled, OpError, go, gosched, run
-from netpoll.net.lookup import config, hosts
+from netpoll import DeadlineExceeded, OpError, run
+from netpoll.net.lookup import config
 from netpoll.net.lookup.client import Client
-from netpoll.net.lookup.config import Config
-from netpoll.net.lookup.records import MX, NS, SRV
-from netpoll.net.lookup.turns import MOST
 from tests.net import dns_server
 from tests.net.dns_server import (
     NXDOMAIN,
@@ -31,70 +24,26 @@ from tests.net.dns_server import (
     answer,
     edns,
     known,
-    mx,
-    srv,
     target,
     txt,
 )
+from tests.net.lookup.clients import (
+    OTHER,
+    SERVER,
+    V4,
+    V6,
+    Configure,
+    Fixed,
+    addresses,
+    both,
+    failure,
+    knows,
+    refused,
+    scripted,
+)
 from tests.running import in_run
 
-V4, V6 = "192.0.2.1", "2001:db8::1"
-SERVER = "192.0.2.53:53"
-OTHER = "192.0.2.54:53"
-
-
-class Fixed:
-    """What a file of the system says, in a test."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def get(self) -> Any:
-        return self.value
-
-
-Configure = Callable[..., None]
-
-
-@pytest.fixture(autouse=True)
-def configured(monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Set what resolv.conf says; at first that there is one server. The hosts file is empty."""
-
-    def set_to(**fields: Any) -> None:
-        said = Config(**{"servers": (SERVER,), **fields})
-        monkeypatch.setattr(config, "system", Fixed(said))
-
-    set_to()
-    knows(monkeypatch, b"")
-    return set_to
-
-
-def knows(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    monkeypatch.setattr(hosts, "system", Fixed(hosts.parse(content)))
-
-
-def scripted(script: Script, *, strict: bool = False) -> tuple[Client, Scripted]:
-    servers = Scripted(script)
-    return Client(servers.dial, None, strict), servers
-
-
-def both(question: Question) -> bytes:
-    """Answer with an address of the family asked for."""
-    return answer(question, address(question.name, V4 if question.kind == "A" else V6))
-
-
-def refused(question: Question) -> bytes:
-    return answer(question, rcode=NXDOMAIN)
-
-
-def addresses(client: Client, name: str, kinds: Sequence[str] = ("A", "AAAA")) -> set[str]:
-    return {host for host, _ in client.addresses(name, tuple(kinds))}
-
-
-def failure(fn: Callable[..., object], *args: object) -> DNSError:
-    with pytest.raises(DNSError) as caught:
-        fn(*args)
-    return caught.value
+pytestmark = pytest.mark.usefixtures("configured")
 
 
 # ---- addresses
@@ -466,208 +415,3 @@ def test_the_configuration_says_how_to_ask(configured: Configure) -> None:
     (question,) = servers.asked
     assert question.network == "tcp"
     assert question.flags & dns_server.AD
-
-
-# ---- the other types
-
-
-@in_run
-def test_what_else_dns_knows() -> None:
-    client, _ = scripted(
-        known(
-            ("_x._tcp.a.", "SRV", srv("_x._tcp.a.", 2, 0, 20, "t.")),
-            ("_x._tcp.a.", "SRV", srv("_x._tcp.a.", 1, 0, 10, ".")),
-            ("a.", "MX", mx("a.", 2, "m2.")),
-            ("a.", "MX", mx("a.", 1, "m1.")),
-            ("a.", "NS", target("a.", "NS", "n.")),
-            ("a.", "TXT", txt("a.", b"one ", b"two")),
-            ("a.", "TXT", txt("a.", b"")),
-            ("1.2.0.192.in-addr.arpa.", "PTR", target("1.2.0.192.in-addr.arpa.", "PTR", "p.")),
-            (".", "NS", target(".", "NS", "root.")),
-        )
-    )
-    assert client.services("a.", "_x._tcp.a.") == (
-        "_x._tcp.a.",
-        (SRV(".", 10, 1, 0), SRV("t.", 20, 2, 0)),
-    )
-    assert client.mail_servers("a.") == (MX("m1.", 1), MX("m2.", 2))
-    assert client.name_servers("a.") == (NS("n."),)
-    assert client.texts("a.") == ("one two", "")
-    assert client.names("192.0.2.1") == ("p.",)
-    # Source: go1.27 net/dnsclient_unix_test.go TestRootNS
-    assert client.name_servers(".") == (NS("root."),)
-    error = failure(client.names, "192.0.2.2")
-    assert (error.name, error.is_not_found) == ("192.0.2.2", True)
-    assert failure(client.mail_servers, "b.").name == "b."
-    assert failure(client.services, "b.", "_x._tcp.b.").name == "_x._tcp.b."
-
-
-@in_run
-def test_a_domain_without_mail_says_so() -> None:
-    # Source: go1.27 net/dnsclient_unix_test.go TestNullMX; RFC 7505
-    client, _ = scripted(known(("a.", "MX", mx("a.", 0, "."))))
-    assert client.mail_servers("a.") == (MX(".", 0),)
-
-
-@in_run
-def test_addresses_are_taken_whoever_has_them() -> None:
-    # As Go takes them. Who may answer at all may as well say it of the name that was asked for.
-    client, _ = scripted(lambda q: answer(q, address("b.", V4)))
-    assert client.addresses("a.", ("A",)) == ((V4, ""),)
-
-
-@in_run
-def test_records_of_another_type_are_passed_over() -> None:
-    # Source: go1.27 net/dnsclient_unix_test.go TestPTRandNonPTR
-    client, _ = scripted(
-        lambda question: answer(
-            question, target(question.name, "PTR", "p."), txt(question.name, b"PTR 8 6 60 ...")
-        )
-    )
-    assert client.names("192.0.2.1") == ("p.",)
-
-
-BAD = "<html>.example."
-
-
-@in_run
-def test_a_name_in_an_answer_that_is_none_is_an_error_which_has_the_others() -> None:
-    # Source: go1.27 net/dnsclient_unix_test.go TestCVE202133195
-    def script(question: Question) -> bytes:
-        name = question.name
-        if question.kind == "SRV":
-            owner = BAD if name.startswith("_hdr") else name
-            return answer(question, srv(owner, 0, 0, 0, BAD), srv(owner, 0, 0, 0, "good.example."))
-        if question.kind == "MX":
-            found = (BAD, "good.example.", "127.0.0.1.", "1.2.3.4.5.", "2001:db8::68.")
-            return answer(
-                question, *(mx(name, index, host) for index, host in enumerate(found)),
-                mx(name, 9, "2001:db8::68%zone."),
-            )  # fmt: skip
-        if question.kind in {"A", "AAAA"}:
-            return answer(question, address(BAD, V4 if question.kind == "A" else V6))
-        return answer(
-            question,
-            target(name, question.kind, BAD),
-            target(name, question.kind, "good.example."),
-        )
-
-    client, _ = scripted(script)
-    text = "DNS response contained records which contain invalid names"
-    for fn, args, good in (
-        (client.canonical_name, ("a.example",), ()),
-        (client.names, ("192.0.2.42",), ("good.example.",)),
-        (client.name_servers, ("a.example",), (NS("good.example."),)),
-        (client.services, ("a.example", "_x._tcp.a.example"), (SRV("good.example.", 0, 0, 0),)),
-        (
-            client.mail_servers,
-            ("a.example",),
-            (MX("good.example.", 1), MX("127.0.0.1.", 2), MX("2001:db8::68.", 4)),
-        ),
-    ):
-        error = failure(fn, *args)
-        assert (str(error), error.records) == (f"lookup {args[0]}: {text}", good)
-        assert not error.is_not_found
-    error = failure(client.services, "a.example.", "_hdr._tcp.a.example.")
-    assert str(error) == "lookup a.example.: SRV header name is invalid"
-
-
-# ---- the end
-
-
-@in_run
-def test_what_a_dial_of_ones_own_raises_comes_through() -> None:
-    def dial(*_: object, deadline: float) -> Any:
-        raise ZeroDivisionError
-
-    for ask in (Client(dial).addresses, Client(dial).texts):
-        with pytest.raises(ZeroDivisionError):
-            ask("a.example")
-    client, _ = scripted(
-        lambda question: ZeroDivisionError() if question.kind == "AAAA" else both(question)
-    )
-    with pytest.raises(ZeroDivisionError):
-        client.addresses("a.example")
-
-
-@in_run
-def test_a_dial_that_fails_is_an_error_of_the_server() -> None:
-    def dial(*_: object, deadline: float) -> Any:
-        raise OpError("dial", "udp", None, SERVER, errno.ENETUNREACH)
-
-    error = failure(Client(dial).addresses, "a.example")
-    text = os.strerror(errno.ENETUNREACH).lower()
-    assert str(error) == f"lookup a.example on {SERVER}: dial udp {SERVER}: {text}"
-    assert error.is_temporary
-    assert isinstance(error.__cause__, OpError)
-
-
-@in_run
-def test_only_so_many_questions_are_on_their_way_at_once() -> None:
-    most = 0
-
-    def script(question: Question) -> bytes:
-        nonlocal most
-        most = max(most, servers.open)
-        return both(question)
-
-    client, servers = scripted(script)
-    asking = [go(client.addresses, f"h{number}.") for number in range(500)]
-    for one in asking:
-        assert set(one.join(10)) == {(V4, ""), (V6, "")}
-    assert most == MOST
-
-
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
-@in_run
-def test_a_lack_of_descriptors_is_waited_out(number: int, configured: Configure) -> None:
-    configured(attempts=1)
-    _, servers = scripted(both)
-    tried: list[float] = []
-
-    def dial(network: str, server: str, /, *, deadline: float) -> Any:
-        tried.append(monotonic())
-        if len(tried) <= 3:
-            raise OpError("dial", network, None, server, number)
-        return servers.dial(network, server, deadline=deadline)
-
-    assert addresses(Client(dial), "a.", ("A",)) == {V4}
-    pauses = [later - earlier for earlier, later in pairwise(tried)]
-    assert all(pause >= least for pause, least in zip(pauses, (0.005, 0.01, 0.02), strict=True))
-
-
-@in_run
-def test_a_lasting_lack_of_descriptors_is_an_error(configured: Configure) -> None:
-    configured(attempts=1, timeout=0.1)
-    tried = 0
-
-    def dial(network: str, server: str, /, *, deadline: float) -> Any:
-        nonlocal tried
-        tried += 1
-        raise OpError("dial", network, None, server, errno.EMFILE)
-
-    begin = monotonic()
-    error = failure(Client(dial).texts, "a.")
-    assert monotonic() - begin >= 0.1
-    assert error.is_temporary
-    assert isinstance(error.__cause__, OpError)
-    assert 2 <= tried <= 7
-
-
-@pytest.mark.parametrize("turns", range(12))
-@in_run
-def test_a_cancelled_lookup_closes_what_it_had_open(turns: int) -> None:
-    client, servers = scripted(lambda _: [b"no answer"] * 50)
-    asking = go(client.addresses, "a.example")
-    for _ in range(turns):
-        gosched()
-    asking.cancel()
-    with pytest.raises(GoroutineCancelled):
-        asking.join(5)
-    for _ in range(3):
-        gosched()
-    assert servers.open == 0
-    dialled = servers.dialled
-    for _ in range(10):
-        gosched()
-    assert servers.dialled == dialled

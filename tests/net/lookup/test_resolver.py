@@ -3,44 +3,30 @@
 import pickle
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from time import monotonic
 from typing import Any
 
 import pytest
 
 from netpoll import (
     AddrError,
-    DeadlineExceeded,
     DNSError,
-    GoroutineCancelled,
     UnknownNetworkError,
-    go,
-    gosched,
     net,
 )
 from netpoll.net import Resolver, TCPAddr, resolver
 from netpoll.net.lookup import config, hosts
 from netpoll.net.lookup.config import Config
 from netpoll.net.lookup.records import MX, NS, SRV
-from tests.net.dns_server import Scripted, address, answer, known, mx, served, srv, target, txt
-from tests.running import in_run, parked, says
+from tests.net.dns_server import Scripted, address, answer, known, served
+from tests.net.lookup.clients import V4, V6, Fixed
+from tests.net.lookup.resolvers import KNOWN, by_dns, by_system, must_not_be_asked
+from tests.running import in_run, says
 
-SOON = 0.02
-V4, V6 = "192.0.2.1", "2001:db8::1"
+pytestmark = pytest.mark.usefixtures("one_server")
+
 Lookup = Callable[[Resolver], object]
-
-KNOWN = known(
-    ("a.example.", "A", address("a.example.", V4)),
-    ("a.example.", "AAAA", address("a.example.", V6)),
-    ("a.example.", "MX", mx("a.example.", 1, "m.example.")),
-    ("a.example.", "NS", target("a.example.", "NS", "n.example.")),
-    ("a.example.", "TXT", txt("a.example.", b"text")),
-    ("_x._tcp.a.example.", "SRV", srv("_x._tcp.a.example.", 1, 2, 3, "t.example.")),
-    ("1.2.0.192.in-addr.arpa.", "PTR", target("1.2.0.192.in-addr.arpa.", "PTR", "a.example.")),
-)
 
 LOOKUPS: list[tuple[Lookup, object]] = [
     (lambda it: sorted(it.lookup_host("a.example")), [V4, V6]),
@@ -70,55 +56,6 @@ LOOKUPS: list[tuple[Lookup, object]] = [
     (lambda it: it.lookup("tcp4", "a.example:80"), [TCPAddr(V4, 80)]),
     (lambda it: it.lookup("tcp6", "a.example:80"), [TCPAddr(V6, 80)]),
 ]
-
-
-class Fixed:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def get(self) -> Any:
-        return self.value
-
-
-@pytest.fixture(autouse=True)
-def _files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Say nothing in the hosts file, and that there is one server in resolv.conf."""
-    monkeypatch.setattr(config, "system", Fixed(Config(("192.0.2.53:53",))))
-    monkeypatch.setattr(hosts, "system", Fixed(hosts.Hosts()))
-
-
-def must_not_be_asked(*_: Any, **__: Any) -> Any:
-    raise AssertionError("what needs no look-up was looked up")
-
-
-def by_system(*addresses: str, canonical: str = "") -> Resolver:
-    def answer(*_: Any) -> list[Any]:
-        return [
-            (socket.AF_INET6, 1, 6, canonical, (one, 0, 0, 0))
-            if ":" in one
-            else (socket.AF_INET, 1, 6, canonical, (one, 0))
-            for one in addresses
-        ]
-
-    return Resolver(answer)
-
-
-def by_dns(**options: Any) -> tuple[Resolver, Scripted]:
-    servers = Scripted(KNOWN)
-    return Resolver(must_not_be_asked, prefer_dns=True, dial=servers.dial, **options), servers
-
-
-@pytest.fixture
-def hanging() -> Iterator[Callable[..., Any]]:
-    """Return what does not answer until the test ends."""
-    end = threading.Event()
-
-    def answer(*_: Any) -> Any:
-        end.wait(20)
-        return []
-
-    yield answer
-    end.set()
 
 
 # ---- by DNS
@@ -423,169 +360,7 @@ def test_what_is_no_text_is_refused(wrong: Any) -> None:
                 lookup(wrong)
 
 
-# ---- limits
-
-
-def limited(own: Resolver, **limits: Any) -> list[Callable[[], object]]:
-    return [
-        lambda: own.lookup_host("a.example", **limits),
-        lambda: own.lookup_ip("a.example", "ip", **limits),
-        lambda: own.lookup_cname("a.example", **limits),
-        lambda: own.lookup_port("tcp", "nosuch", **limits),
-        lambda: own.lookup_addr("192.0.2.1", **limits),
-    ]
-
-
-@in_run
-def test_each_lookup_can_be_limited(
-    hanging: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(socket, "getnameinfo", hanging)
-    own = Resolver(hanging)
-    begin = monotonic()
-    for lookup in (
-        *limited(own, timeout=SOON),
-        *limited(own, timeout=60, deadline=begin + 2 * SOON),
-        *limited(own, timeout=-1),
-    ):
-        with pytest.raises(DeadlineExceeded, match=r"^lookup \S+: i/o timeout$"):
-            lookup()
-    assert 5 * SOON <= monotonic() - begin < 3
-
-
-@in_run
-def test_each_lookup_in_dns_can_be_limited() -> None:
-    with net.listen("tcp", "127.0.0.1:0") as silent:
-
-        def dial(*_: object, deadline: float) -> Any:
-            return net.dial("tcp", str(silent.local_addr), deadline=deadline)
-
-        own = Resolver(prefer_dns=True, dial=dial)
-        begin = monotonic()
-        for lookup in (
-            lambda: own.lookup_host("a.example", timeout=SOON),
-            lambda: own.lookup_addr(V4, timeout=SOON),
-            lambda: own.lookup_srv("x", "tcp", "a.example", timeout=SOON),
-            lambda: own.lookup_mx("a.example", timeout=SOON),
-            lambda: own.lookup_ns("a.example", timeout=SOON),
-            lambda: own.lookup_txt("a.example", timeout=SOON),
-        ):
-            with pytest.raises(DeadlineExceeded, match=r"^lookup \S+: i/o timeout$"):
-                lookup()
-        assert 6 * SOON <= monotonic() - begin < 3
-
-
-@pytest.mark.parametrize(
-    ("limits", "error"),
-    [
-        ({"timeout": float("nan")}, ValueError),
-        ({"timeout": "1"}, TypeError),
-        ({"deadline": 10**400}, ValueError),
-    ],
-)
-@in_run
-def test_a_limit_that_is_none_is_refused(limits: Any, error: type[Exception]) -> None:
-    for lookup in limited(Resolver(must_not_be_asked), **limits):
-        with pytest.raises(error):
-            lookup()
-
-
-# ---- several at once
-
-
-@in_run
-def test_equal_lookups_under_way_are_one() -> None:
-    own, servers = by_dns()
-    asking = [go(own.lookup_txt, "a.example") for _ in range(50)]
-    found = [one.join(5) for one in asking]
-    assert found == [["text"]] * 50
-    assert len(servers.asked) == 1
-    found[0].append("junk")
-    assert found[1] == ["text"]
-    own.lookup_txt("a.example")
-    assert len(servers.asked) == 2
-
-
-@in_run
-def test_lookups_that_differ_are_several() -> None:
-    own, servers = by_dns()
-    strict, others = by_dns(strict_errors=True)
-    for lookup in (
-        lambda: own.lookup_ip("a.example", "ip4"),
-        lambda: own.lookup_ip("a.example", "ip6"),
-        lambda: own.lookup_txt("a.example"),
-        lambda: own.lookup_mx("a.example"),
-        lambda: strict.lookup_mx("a.example"),
-    ):
-        go(lookup)
-    for _ in range(20):
-        gosched()
-    assert sorted(servers.questions) == [
-        ("a.example.", kind) for kind in ("A", "AAAA", "MX", "TXT")
-    ]
-    assert others.questions == [("a.example.", "MX")]
-
-
-@in_run
-def test_resolvers_that_dial_differently_each_hear_their_own_answer() -> None:
-    # Source: go1.27 net/lookup_test.go TestConcurrentPreferGoResolversDial
-    asking = []
-    for number in range(20):
-        text = f"192.0.2.{number}"
-        servers = Scripted(known(("a.example.", "A", address("a.example.", text))))
-        own = Resolver(must_not_be_asked, prefer_dns=True, dial=servers.dial)
-        asking.append((go(own.lookup_host, "a.example"), [text]))
-    for lookup, found in asking:
-        assert lookup.join(5) == found
-
-
-@in_run
-def test_resolvers_that_are_equal_share_a_lookup() -> None:
-    calls = []
-
-    def answer(*question: Any) -> list[Any]:
-        calls.append(question)
-        return [(socket.AF_INET, 1, 6, "", (V4, 0))]
-
-    asking = [go(Resolver(answer).lookup_host, "a.example") for _ in range(10)]
-    assert [one.join(5) for one in asking] == [[V4]] * 10
-    assert len(calls) == 1
-
-
-@in_run
-def test_after_ten_thousand_cancelled_lookups_one_is_answered(
-    hanging: Callable[..., Any],
-) -> None:
-    # Source: go1.27 net/lookup_test.go TestLookupHostCancel, issue 24178
-    own = Resolver(hanging)
-    for burst in range(100):
-        asking = [go(own.lookup_host, f"name{burst}.example") for _ in range(100)]
-        for one in asking:
-            parked(one)
-        for one in asking:
-            one.cancel()
-        for one in asking:
-            with pytest.raises(GoroutineCancelled):
-                one.join(5)
-    assert by_system(V4).lookup_host("a.example", timeout=20) == [V4]
-
-
-@in_run
-def test_after_many_cancelled_lookups_in_dns_nothing_is_open() -> None:
-    own, servers = by_dns()
-    servers.script = lambda _: [b"no answer"] * 1000
-    for number in range(1000):
-        asking = go(own.lookup_host, "a.example")
-        for _ in range(number % 7):
-            gosched()
-        asking.cancel()
-        with pytest.raises(GoroutineCancelled):
-            asking.join(5)
-    for _ in range(5):  # one cancels the next
-        gosched()
-    assert servers.open == 0
-    servers.script = KNOWN
-    assert sorted(own.lookup_host("a.example")) == [V4, V6]
+# ---- the functions
 
 
 def test_the_functions_are_those_of_a_resolver_without_options() -> None:
