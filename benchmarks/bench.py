@@ -27,6 +27,7 @@ class Programs:
 class Pace:
     """How long to measure; times in seconds.
 
+    more: rounds after each one in which only what the goals compare is measured.
     warmup: what is dropped at the beginning of each sample.
     share: of the number of operations of those scenarios that count operations.
     readings: how many of the machine's state are taken before anything is measured.
@@ -36,6 +37,7 @@ class Pace:
     """
 
     rounds: int
+    more: int
     warmup: float
     seconds: float
     share: float
@@ -44,8 +46,26 @@ class Pace:
     limit: float
 
 
-FULL = Pace(rounds=5, warmup=0.1, seconds=0.3, share=1.0, readings=100, patience=300, limit=28 * 60)
-QUICK = Pace(rounds=2, warmup=0.02, seconds=0.07, share=0.1, readings=10, patience=5, limit=100)
+FULL = Pace(
+    rounds=5,
+    more=2,
+    warmup=0.1,
+    seconds=0.3,
+    share=1.0,
+    readings=100,
+    patience=300,
+    limit=27 * 60,
+)
+QUICK = Pace(
+    rounds=2,
+    more=0,
+    warmup=0.02,
+    seconds=0.07,
+    share=0.1,
+    readings=10,
+    patience=5,
+    limit=100,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,9 @@ def measure(options: Options) -> Results:
     terminal.say("building what is measured ...")
     programs, no_go = build()
     pace = QUICK if options.quick else FULL
-    pace = replace(
-        pace, rounds=options.rounds or pace.rounds, seconds=options.seconds or pace.seconds
-    )
+    pace = replace(pace, seconds=options.seconds or pace.seconds)
+    if options.rounds is not None:
+        pace = replace(pace, rounds=options.rounds, more=0)
     scenarios, absent = plan.possible(options.scenarios, programs)
     contenders, skipped = plan.available(scenarios, options.contenders, programs)
     if "go" in skipped and no_go:
@@ -92,7 +92,7 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
         for scenario in options.scenarios
     }
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
-    items = plan.rounds(work, contenders, pace.rounds, random.Random(seed))  # noqa: S311 - an order
+    items = plan.rounds(work, contenders, pace, random.Random(seed))  # noqa: S311 - an order
     agenda = Agenda(items, near=options.near)
     neighbours, began = Neighbours(), time.monotonic()
     with terminal.progress(len(agenda)) as bar:

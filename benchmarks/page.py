@@ -60,7 +60,7 @@ def conditions(results: Results) -> list[str]:
     lines = [
         f"{about['date']}: {_machine(about['machine'])}",
         "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"rounds: {pace['rounds']}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
+        f"rounds: {_rounds(pace)}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
         f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
         f"samples taken again because the machine's state had changed: {about['repeated']}",
         f"samples kept although it had: {about['unsteady']}",
@@ -78,6 +78,13 @@ def conditions(results: Results) -> list[str]:
     if about["quick"]:
         lines.append("a quick run: good to see that it works, not to compare")
     return lines + [f"not measured: {name}: {reason}" for name, reason in results.skipped.items()]
+
+
+def _rounds(pace: Mapping[str, Any]) -> str:
+    more = pace.get("more", 0)
+    if not more:
+        return str(pace["rounds"])
+    return f"{pace['rounds']}, and {pace['rounds'] * more} more of what the goals compare"
 
 
 def _machine(machine: Mapping[str, Any]) -> str:

@@ -4,9 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.bench import Programs
+from benchmarks.bench import Pace, Programs
 from benchmarks.contenders import Contender
 from benchmarks.scenario import Cell, Scenario
+from benchmarks.steadiness import Place
+from benchmarks.targets import compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +48,42 @@ def available(
 def rounds(
     work: Mapping[Scenario, Sequence[Cell]],
     contenders: Sequence[Contender],
-    number: int,
+    pace: Pace,
     source: random.Random,
 ) -> list[Item]:
     """Return the items of all rounds.
 
     In each round the cells come in random order, and in each cell the contenders. Those of one cell
     follow one another, for they are compared round by round; where two cores take part, the
-    reference is measured twice, at the beginning and at the end.
+    reference is measured twice, at the beginning and at the end. Each round is followed by some of
+    what the goals compare alone, for that is what a few per cent matter for.
     """
     items = []
-    for index in range(number):
+    for index in range(pace.rounds * (1 + pace.more)):
+        closely = index % (1 + pace.more) != 0
         cells = [(scenario, cell) for scenario, of_it in work.items() for cell in of_it]
         source.shuffle(cells)
         for scenario, cell in cells:
-            takes_part = _in_order(scenario, cell, contenders, source)
-            items += [Item(scenario, cell, contender, index) for contender in takes_part]
+            takes_part = [
+                contender
+                for contender in scenario.contenders
+                if contender in contenders
+                and scenario.applies(cell, contender)
+                and (not closely or _is_compared(scenario, cell, contender))
+            ]
+            order = _in_order(scenario, takes_part, source)
+            items += [Item(scenario, cell, contender, index) for contender in order]
     return items
 
 
+def _is_compared(scenario: Scenario, cell: Cell, contender: Contender) -> bool:
+    """Tell whether a goal is a ratio of this one's. Nobody waits for the rarer state for that."""
+    return scenario.cores is not Place.NEAR and contender.name in compared(cell)
+
+
 def _in_order(
-    scenario: Scenario, cell: Cell, contenders: Sequence[Contender], source: random.Random
+    scenario: Scenario, takes_part: list[Contender], source: random.Random
 ) -> list[Contender]:
-    takes_part = [
-        contender
-        for contender in scenario.contenders
-        if contender in contenders and scenario.applies(cell, contender)
-    ]
     source.shuffle(takes_part)
     if scenario.cores is None:
         return takes_part

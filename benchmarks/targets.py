@@ -162,3 +162,9 @@ TARGETS = (
         held=_LOCK,
     ),
 )
+
+
+def compared(cell: Cell) -> set[str]:
+    """Return who is compared in a cell by a goal that is a ratio."""
+    others = {target.over for target in TARGETS if target.over and target.cell == cell}
+    return {OURS, *others} if others else set()

@@ -5,23 +5,24 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import plan
-from benchmarks.bench import Programs
+from benchmarks.bench import QUICK, Programs
 from benchmarks.contenders import Contender
 from benchmarks.peers.files import GO as GO_FILES
 from benchmarks.plan import Item
 from benchmarks.scenario import Scenario
 from benchmarks.scenarios import SCENARIOS
-from benchmarks.scenarios.echo import ECHO
+from benchmarks.scenarios.echo import ECHO, NEAR
 from benchmarks.scenarios.sendfile import SENDFILES
 from benchmarks.scenarios.tasks import TASKS
 from benchmarks.tasks import GREENLET
 
 
-def planned(number: int, seed: int, *scenarios: Scenario) -> list[list[Item]]:
+def planned(number: int, seed: int, *scenarios: Scenario, more: int = 0) -> list[list[Item]]:
     """Return the items of each round."""
     work = {scenario: scenario.cells(quick=False, chosen={}) for scenario in scenarios}
     contenders = [c for scenario in scenarios for c in scenario.contenders]
-    items = plan.rounds(work, contenders, number, random.Random(seed))
+    pace = replace(QUICK, rounds=number, more=more)
+    items = plan.rounds(work, contenders, pace, random.Random(seed))
     return [list(of_it) for _, of_it in groupby(items, key=lambda item: item.round)]
 
 
@@ -36,6 +37,24 @@ def test_each_round_measures_everybody_in_every_cell_once_and_the_reference_twic
         for (_, contender), count in counts.items():
             assert count == (2 if contender == ECHO.reference else 1)
         assert {item.round for item in items} == {number}
+
+
+def test_what_the_goals_compare_is_measured_in_more_rounds() -> None:
+    rounds = planned(2, 1, ECHO, NEAR, TASKS, more=2)
+    assert [len(items) for items in rounds] == [len(rounds[at % 3]) for at in (0, 1, 1) * 2]
+    assert sorted(names(rounds[0])) == sorted(names(planned(1, 1, ECHO, NEAR, TASKS)[0]))
+    ours, limit, go = "netpoll", "limit", "go"
+    for items in (rounds[1], rounds[2], rounds[4], rounds[5]):
+        assert sorted(names(items)) == sorted(
+            [
+                *(("64 B, 50 connections", who) for who in (ours, limit, limit, go)),
+                *(("64 B, 50 connections", who) for who in ("uvloop-protocol", "gevent")),
+                *(("64 B, 1,000 connections", who) for who in (ours, limit, limit, go)),
+                *(("16 KiB, 50 connections", who) for who in (ours, limit, limit, go)),
+                *(("switch", who) for who in (ours, "greenlet")),
+            ]
+        )
+        assert all(item.scenario is not NEAR for item in items)
 
 
 def test_the_reference_comes_first_and_last_where_two_cores_take_part() -> None:
