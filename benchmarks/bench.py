@@ -1,9 +1,10 @@
 """What every measurement needs: programs that were built, two cores, and how long to measure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.cores import Cores
+from benchmarks.kept import Kept
 from benchmarks.steadiness import Steadiness
 
 
@@ -27,7 +28,8 @@ class Programs:
 class Pace:
     """How long to measure; times in seconds.
 
-    more: rounds after each one in which only what the goals compare is measured.
+    more: how often after each round what the goals compare is measured once more, closely: by
+        `passes` short samples of each in turn, `slice` long, whose servers stay meanwhile.
     warmup: what is dropped at the beginning of each sample.
     share: of the number of operations of those scenarios that count operations.
     readings: how many of the machine's state are taken before anything is measured.
@@ -38,6 +40,8 @@ class Pace:
 
     rounds: int
     more: int
+    passes: int
+    slice: tuple[float, float]
     warmup: float
     seconds: float
     share: float
@@ -49,6 +53,8 @@ class Pace:
 FULL = Pace(
     rounds=5,
     more=2,
+    passes=5,
+    slice=(0.03, 0.1),
     warmup=0.1,
     seconds=0.3,
     share=1.0,
@@ -59,6 +65,8 @@ FULL = Pace(
 QUICK = Pace(
     rounds=2,
     more=0,
+    passes=0,
+    slice=(0.02, 0.07),
     warmup=0.02,
     seconds=0.07,
     share=0.1,
@@ -76,3 +84,9 @@ class Bench:
     cores: Cores
     pace: Pace
     steadiness: Steadiness
+    kept: Kept = field(default_factory=Kept)
+
+    def closely(self) -> "Bench":
+        """Return the same for short samples."""
+        warmup, seconds = self.pace.slice
+        return replace(self, pace=replace(self.pace, warmup=warmup, seconds=seconds))

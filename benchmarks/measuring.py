@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -43,13 +44,14 @@ class Measuring:
     def run(self, agenda: Agenda, shown: Shown) -> None:
         """Measure everything."""
         self._began = self.clock()
-        while agenda:
-            item = self._next(agenda, shown)
-            if item is None:
-                continue
-            shown.show(item)
-            if self._take(agenda, item):
-                shown.advance()
+        with closing(self.bench.kept):
+            while agenda:
+                item = self._next(agenda, shown)
+                if item is None:
+                    continue
+                shown.show(item)
+                if self._take(agenda, item):
+                    shown.advance()
 
     def _next(self, agenda: Agenda, shown: Shown) -> Item | None:
         """Return what comes next, or wait a moment and return None."""
@@ -102,7 +104,9 @@ class Measuring:
         if name in self.failures:
             return None
         try:
-            return item.scenario.measure(item.cell, item.contender, self.bench)
+            self.bench.kept.begin(item.group)
+            bench = self.bench.closely() if item.group else self.bench
+            return item.scenario.measure(item.cell, item.contender, bench)
         except (MeasureError, OSError) as error:
             self.failures[name] = str(error)
             return None

@@ -84,7 +84,8 @@ def _rounds(pace: Mapping[str, Any]) -> str:
     more = pace.get("more", 0)
     if not more:
         return str(pace["rounds"])
-    return f"{pace['rounds']}, and {pace['rounds'] * more} more of what the goals compare"
+    closely = pace["rounds"] * more * pace["passes"]
+    return f"{pace['rounds']}, and {closely} short ones of what the goals compare"
 
 
 def _machine(machine: Mapping[str, Any]) -> str:

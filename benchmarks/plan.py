@@ -1,8 +1,9 @@
 """What is to be measured, in which order."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from benchmarks.bench import Pace, Programs
 from benchmarks.contenders import Contender
@@ -13,13 +14,18 @@ from benchmarks.targets import compared
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One sample to be taken. attempt: how often it was taken before, with the cores elsewhere."""
+    """One sample to be taken.
+
+    attempt: how often it was taken before, with the cores elsewhere.
+    group: samples of one group are short ones, of servers that stay.
+    """
 
     scenario: Scenario
     cell: Cell
     contender: Contender
     round: int
     attempt: int = 0
+    group: tuple[Cell, int] | None = None
 
 
 def possible(
@@ -55,35 +61,61 @@ def rounds(
 
     In each round the cells come in random order, and in each cell the contenders. Those of one cell
     follow one another, for they are compared round by round; where two cores take part, the
-    reference is measured twice, at the beginning and at the end. Each round is followed by some of
-    what the goals compare alone, for that is what a few per cent matter for.
+    reference is measured twice, at the beginning and at the end. Behind each round, what the goals
+    compare is measured closely; each pass of that is a round of its own.
     """
-    items = []
-    for index in range(pace.rounds * (1 + pace.more)):
-        closely = index % (1 + pace.more) != 0
-        cells = [(scenario, cell) for scenario, of_it in work.items() for cell in of_it]
-        source.shuffle(cells)
-        for scenario, cell in cells:
-            takes_part = [
-                contender
-                for contender in scenario.contenders
-                if contender in contenders
-                and scenario.applies(cell, contender)
-                and (not closely or _is_compared(scenario, cell, contender))
-            ]
-            order = _in_order(scenario, takes_part, source)
-            items += [Item(scenario, cell, contender, index) for contender in order]
+    items: list[Item] = []
+    passes = count()
+    for _ in range(pace.rounds):
+        items += _round(work, contenders, next(passes), source)
+        for _ in range(pace.more):
+            items += _close(work, contenders, [next(passes) for _ in range(pace.passes)], source)
     return items
 
 
-def _is_compared(scenario: Scenario, cell: Cell, contender: Contender) -> bool:
-    """Tell whether a goal is a ratio of this one's. Nobody waits for the rarer state for that."""
-    return scenario.cores is not Place.NEAR and contender.name in compared(cell)
+def _round(
+    work: Mapping[Scenario, Sequence[Cell]],
+    contenders: Sequence[Contender],
+    number: int,
+    source: random.Random,
+) -> Iterator[Item]:
+    for scenario, cell in _shuffled(work, source):
+        for contender in _in_order(scenario, cell, contenders, source):
+            yield Item(scenario, cell, contender, number)
+
+
+def _close(
+    work: Mapping[Scenario, Sequence[Cell]],
+    contenders: Sequence[Contender],
+    numbers: Sequence[int],
+    source: random.Random,
+) -> Iterator[Item]:
+    """Return the items of some passes; of one only where each sample is a program of its own."""
+    for scenario, cell in _shuffled(work, source):
+        if scenario.cores is Place.NEAR:
+            continue  # nobody waits for the rarer state for that
+        these = [contender for contender in contenders if contender.name in compared(cell)]
+        for number in numbers if scenario.cores else numbers[:1]:
+            for contender in _in_order(scenario, cell, these, source):
+                yield Item(scenario, cell, contender, number, group=(cell, numbers[0]))
+
+
+def _shuffled(
+    work: Mapping[Scenario, Sequence[Cell]], source: random.Random
+) -> list[tuple[Scenario, Cell]]:
+    cells = [(scenario, cell) for scenario, of_it in work.items() for cell in of_it]
+    source.shuffle(cells)
+    return cells
 
 
 def _in_order(
-    scenario: Scenario, takes_part: list[Contender], source: random.Random
+    scenario: Scenario, cell: Cell, contenders: Sequence[Contender], source: random.Random
 ) -> list[Contender]:
+    takes_part = [
+        contender
+        for contender in scenario.contenders
+        if contender in contenders and scenario.applies(cell, contender)
+    ]
     source.shuffle(takes_part)
     if scenario.cores is None:
         return takes_part

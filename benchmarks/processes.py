@@ -44,7 +44,17 @@ class Server:
 
 @contextmanager
 def serving(bench: Bench, contender: Contender, *arguments: str | int) -> Iterator[Server]:
-    """Run a contender's server on the server's core."""
+    """Run a contender's server on the server's core, or have one that is kept there."""
+    if bench.kept.keeps:
+        key = contender.name, arguments
+        yield bench.kept.get(key, lambda: _served(bench, contender, arguments))
+    else:
+        with _served(bench, contender, arguments) as server:
+            yield server
+
+
+@contextmanager
+def _served(bench: Bench, contender: Contender, arguments: Sequence[str | int]) -> Iterator[Server]:
     with (
         tempfile.TemporaryFile("w+") as errors,
         started(bench, contender, [str(each) for each in arguments], errors) as process,

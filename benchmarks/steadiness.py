@@ -20,8 +20,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-WANDERS = 1.8
-"""The highest reading is at least so many times the lowest where there are two states."""
+WANDERS = 2.4
+"""The highest reading is at least so many times the lowest where there are two states.
+
+A core whose other half has work as well takes 1.5 times as long for a moment. That is no place.
+"""
 AGREEMENT = 1.25
 """How far the readings before a sample and behind it may lie apart."""
 FRESH = 0.3

@@ -165,6 +165,6 @@ TARGETS = (
 
 
 def compared(cell: Cell) -> set[str]:
-    """Return who is compared in a cell by a goal that is a ratio."""
-    others = {target.over for target in TARGETS if target.over and target.cell == cell}
-    return {OURS, *others} if others else set()
+    """Return who is compared in a cell by a goal, netpoll included; memory is the same each time."""
+    goals = [target for target in TARGETS if target.cell == cell != _IDLE]
+    return {target.over for target in goals if target.over} | {OURS for _ in goals}

@@ -34,6 +34,11 @@ def test_a_machine_that_does_not_wander_is_in_its_usual_state(level: float) -> N
     assert steady.place(level) is Place.FAR
 
 
+def test_a_core_that_is_shared_for_moments_has_no_two_places() -> None:
+    steady = begun(*[7.0, 8.0, 9.0, 11.5, 12.5] * 20)
+    assert not steady.wanders
+
+
 def test_work_has_a_reading_before_it_and_one_behind_it() -> None:
     steady = Steadiness(reading(NEAR, FAR), 1, clock=lambda: 100.0)
     assert steady.around(lambda: len(steady.readings)) == (1, (NEAR, FAR))
