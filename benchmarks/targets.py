@@ -165,6 +165,6 @@ TARGETS = (
 
 
 def compared(cell: Cell) -> set[str]:
-    """Return who is compared in a cell by a goal, netpoll included; memory is the same each time."""
+    """Return whom a goal compares in a cell, netpoll included; memory is the same each time."""
     goals = [target for target in TARGETS if target.cell == cell != _IDLE]
     return {target.over for target in goals if target.over} | {OURS for _ in goals}
