@@ -52,8 +52,8 @@ class Pace:
 
 FULL = Pace(
     rounds=5,
-    more=2,
-    passes=5,
+    more=1,
+    passes=8,
     slice=(0.03, 0.1),
     warmup=0.1,
     seconds=0.3,
