@@ -22,7 +22,8 @@ class Group(Shared):
     else an ExceptionGroup (BaseExceptionGroup) of all, in the order of their time. What the
     cancellation itself makes them raise is not among them, nor is the end of a member that somebody
     has cancelled. If the waiting block is cancelled, or there is a Ctrl-C, the members are
-    cancelled and waited for, then that goes on; a second Ctrl-C leaves them behind, cancelled.
+    cancelled and waited for, then that goes on; a second Ctrl-C leaves them behind, cancelled:
+    its context is what has failed by then, and of later failures the excepthook is told.
 
     limit: so many members at once, at least 1; None: any number.
 
