@@ -52,6 +52,15 @@ def used_to(fd: StreamFD, peer: socket.socket, size: int = USUAL) -> None:
         assert fd.read_bytes(ASKED) == data
 
 
+def room_of(fd: StreamFD, peer: socket.socket) -> int:
+    """Return how much a read makes room for."""
+    used_to(fd, peer)
+    with recorded("recv") as calls:
+        used_to(fd, peer)
+    room: int = calls.made[-1][1][1]
+    return room
+
+
 @in_run
 def test_messages_of_one_size_take_one_call_each_and_no_more_room_than_they_need() -> None:
     with tcp.end() as (fd, peer):
@@ -113,7 +122,6 @@ def test_one_small_message_in_between_does_not_make_the_next_large_one_come_in_p
 def test_what_is_foreseen_falls_slowly() -> None:
     with tcp.end() as (fd, peer):
         used_to(fd, peer, 60_000)
-        rooms = []
         with recorded("recv") as calls:
             for _ in range(400):
                 send(fd, peer, USUAL)
@@ -137,11 +145,7 @@ def test_what_came_with_a_reset_is_read_whole_and_then_the_error() -> None:
 @in_run
 def test_what_fills_the_room_exactly_is_followed_by_the_end() -> None:
     with tcp.end() as (fd, peer):
-        used_to(fd, peer)
-        with recorded("recv") as calls:
-            used_to(fd, peer)
-        room = calls.made[-1][1][1]
-        data = send(fd, peer, room)
+        data = send(fd, peer, room_of(fd, peer))
         peer.close()
         assert fd.read_bytes(ASKED) == data
         assert fd.read_bytes(ASKED) == b""
@@ -150,10 +154,6 @@ def test_what_fills_the_room_exactly_is_followed_by_the_end() -> None:
 @in_run
 def test_the_rest_that_another_process_has_taken_is_not_waited_for() -> None:
     with tcp.end() as (fd, peer):
-        used_to(fd, peer)
-        with recorded("recv") as calls:
-            used_to(fd, peer)
-        room = calls.made[-1][1][1]
-        data = send(fd, peer, room)
+        data = send(fd, peer, room_of(fd, peer))
         with answering(unread=lambda _: 1000):
             assert fd.read_bytes(ASKED) == data

@@ -23,19 +23,9 @@ from netpoll.net import Resolver
 from netpoll.net.lookup import config, hosts
 from netpoll.net.lookup.config import Config
 from tests.net.dns_server import RA, TC, Question, Script, address, answer, hosts_below, served, txt
+from tests.net.lookup.clients import V4, Fixed
 from tests.running import in_run, open_descriptors
 from tests.tcp import HOST
-
-V4 = "192.0.2.1"
-
-
-class Fixed:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def get(self) -> Any:
-        return self.value
-
 
 Asking = Callable[..., Resolver]
 
