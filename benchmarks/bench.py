@@ -28,8 +28,8 @@ class Programs:
 class Pace:
     """How long to measure; times in seconds.
 
-    more: how often after each round what the goals compare is measured once more, closely: by
-        `passes` short samples of each in turn, `slice` long, whose servers stay meanwhile.
+    passes: so many short samples, `slice` long, are taken behind each round of each of whom the
+        goals compare, in turn; the servers stay meanwhile.
     warmup: what is dropped at the beginning of each sample.
     share: of the number of operations of those scenarios that count operations.
     readings: how many of the machine's state are taken before anything is measured.
@@ -39,7 +39,6 @@ class Pace:
     """
 
     rounds: int
-    more: int
     passes: int
     slice: tuple[float, float]
     warmup: float
@@ -52,7 +51,6 @@ class Pace:
 
 FULL = Pace(
     rounds=5,
-    more=1,
     passes=8,
     slice=(0.03, 0.1),
     warmup=0.1,
@@ -64,7 +62,6 @@ FULL = Pace(
 )
 QUICK = Pace(
     rounds=2,
-    more=0,
     passes=0,
     slice=(0.02, 0.07),
     warmup=0.02,

@@ -58,7 +58,7 @@ def measure(options: Options) -> Results:
     pace = QUICK if options.quick else FULL
     pace = replace(pace, seconds=options.seconds or pace.seconds)
     if options.rounds is not None:
-        pace = replace(pace, rounds=options.rounds, more=0)
+        pace = replace(pace, rounds=options.rounds, passes=0)
     scenarios, absent = plan.possible(options.scenarios, programs)
     contenders, skipped = plan.available(scenarios, options.contenders, programs)
     if "go" in skipped and no_go:

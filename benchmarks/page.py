@@ -60,7 +60,7 @@ def conditions(results: Results) -> list[str]:
     lines = [
         f"{about['date']}: {_machine(about['machine'])}",
         "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"rounds: {_rounds(pace)}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
+        f"rounds: {_rounds(results)}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
         f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
         f"samples taken again because the machine's state had changed: {about['repeated']}",
         f"samples kept although it had: {about['unsteady']}",
@@ -80,12 +80,14 @@ def conditions(results: Results) -> list[str]:
     return lines + [f"not measured: {name}: {reason}" for name, reason in results.skipped.items()]
 
 
-def _rounds(pace: Mapping[str, Any]) -> str:
-    more = pace.get("more", 0)
-    if not more:
-        return str(pace["rounds"])
-    closely = pace["rounds"] * more * pace["passes"]
-    return f"{pace['rounds']}, and {closely} short ones of what the goals compare"
+def _rounds(results: Results) -> str:
+    number: int = results.about["pace"]["rounds"]
+    closely = len({record.round for record in results.records}) - number
+    return (
+        f"{number}, and {closely} short ones of what the goals compare"
+        if closely > 0
+        else f"{number}"
+    )
 
 
 def _machine(machine: Mapping[str, Any]) -> str:

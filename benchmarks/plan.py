@@ -68,8 +68,7 @@ def rounds(
     passes = count()
     for _ in range(pace.rounds):
         items += _round(work, contenders, next(passes), source)
-        for _ in range(pace.more):
-            items += _close(work, contenders, [next(passes) for _ in range(pace.passes)], source)
+        items += _close(work, contenders, [next(passes) for _ in range(pace.passes)], source)
     return items
 
 

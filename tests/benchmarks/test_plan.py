@@ -17,11 +17,11 @@ from benchmarks.scenarios.tasks import TASKS
 from benchmarks.tasks import GREENLET
 
 
-def planned(number: int, seed: int, *scenarios: Scenario, more: int = 0) -> list[list[Item]]:
+def planned(number: int, seed: int, *scenarios: Scenario, passes: int = 0) -> list[list[Item]]:
     """Return the items of each round."""
     work = {scenario: scenario.cells(quick=False, chosen={}) for scenario in scenarios}
     contenders = [c for scenario in scenarios for c in scenario.contenders]
-    pace = replace(QUICK, rounds=number, more=more, passes=3)
+    pace = replace(QUICK, rounds=number, passes=passes)
     items = plan.rounds(work, contenders, pace, random.Random(seed))
     by_number = sorted(items, key=lambda item: item.round)  # keeps their order otherwise
     return [list(of_it) for _, of_it in groupby(by_number, key=lambda item: item.round)]
@@ -41,7 +41,7 @@ def test_each_round_measures_everybody_in_every_cell_once_and_the_reference_twic
 
 
 def test_what_the_goals_compare_is_measured_closely_as_well() -> None:
-    first, *closely, third = planned(2, 1, ECHO, NEAR, TASKS, more=1)[:5]
+    first, *closely, third = planned(2, 1, ECHO, NEAR, TASKS, passes=3)[:5]
     assert [len(first), first[0].group] == [len(third), None]
     assert sorted(names(first)) == sorted(names(planned(1, 1, ECHO, NEAR, TASKS)[0]))
     ours, limit, go = "netpoll", "limit", "go"
