@@ -46,11 +46,7 @@ class Results:
 
     def by_round(self, cell: Cell, contender: str, figure: str) -> dict[int, float]:
         """Return a figure's value in each round that has one: the mean, if it has two."""
-        values: dict[int, list[float]] = defaultdict(list)
-        for record in self._of(cell, contender):
-            if figure in record.sample.figures:
-                values[record.round].append(record.sample.figures[figure])
-        return {number: fmean(found) for number, found in values.items()}
+        return _by_round(self._of(cell, contender), figure)
 
     def figure(self, cell: Cell, contender: str, figure: str) -> Spread | None:
         """Return what the rounds say of a figure; None if there is nothing."""
@@ -59,9 +55,14 @@ class Results:
         return spread(list(self.by_round(cell, contender, figure).values()))
 
     def ratio(self, cell: Cell, contender: str, other: str, figure: str) -> Spread | None:
-        """Return a contender's figure divided by another one's, round by round."""
-        ours, theirs = (self.by_round(cell, name, figure) for name in (contender, other))
-        return spread(ratios(ours, theirs))
+        """Return a contender's figure divided by another one's, round by round.
+
+        Of all rounds, if the two have no steady one in common.
+        """
+        names = (contender, other)
+        steady = (_by_round(self._of(cell, name), figure) for name in names)
+        every = (_by_round(self._every(cell, name), figure) for name in names)
+        return spread(ratios(*steady) or ratios(*every))
 
     def latency(self, cell: Cell, contender: str) -> Histogram:
         """Return the latencies of all rounds together."""
@@ -76,8 +77,11 @@ class Results:
 
     def _of(self, cell: Cell, contender: str) -> list[Record]:
         """Return the samples that count: the steady ones, or all if there is none."""
-        all_of_it = [r for r in self.records if r.cell == cell and r.contender == contender]
+        all_of_it = self._every(cell, contender)
         return [r for r in all_of_it if r.sample.steady] or all_of_it
+
+    def _every(self, cell: Cell, contender: str) -> list[Record]:
+        return [r for r in self.records if r.cell == cell and r.contender == contender]
 
     def _share(self, cell: Cell, contender: str, which: int) -> Spread | None:
         """Return the user or system part of the processor time."""
@@ -88,6 +92,14 @@ class Results:
             return None
         share = sum(pair[which] for pair in ticks) / total
         return Spread(cpu.median * share, cpu.low * share, cpu.high * share, cpu.rounds)
+
+
+def _by_round(records: list[Record], figure: str) -> dict[int, float]:
+    values: dict[int, list[float]] = defaultdict(list)
+    for record in records:
+        if figure in record.sample.figures:
+            values[record.round].append(record.sample.figures[figure])
+    return {number: fmean(found) for number, found in values.items()}
 
 
 def _sortable(value: Value) -> list[tuple[int, str]]:

@@ -77,6 +77,18 @@ def test_a_ratio_is_that_of_the_same_rounds() -> None:
     assert (spread.median, spread.rounds) == (2.0, 1)
 
 
+def test_a_ratio_without_a_common_steady_round_is_that_of_all_rounds() -> None:
+    found = results(
+        record("netpoll", 2.0, number=0, steady=False),
+        record("netpoll", 9.0, number=1),
+        record("limit", 1.0, number=0),
+        record("limit", 3.0, number=1, steady=False),
+    )
+    spread = found.ratio(SMALL, "netpoll", "limit", "cpu")
+    assert spread is not None
+    assert (spread.low, spread.high) == (2.0, 3.0)
+
+
 def test_what_was_measured_twice_in_a_round_counts_as_its_mean() -> None:
     found = results(
         record("limit", 4.0, number=0),
