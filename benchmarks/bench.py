@@ -58,7 +58,7 @@ FULL = Pace(
     share=1.0,
     readings=100,
     patience=300,
-    limit=27 * 60,
+    limit=26 * 60,
 )
 QUICK = Pace(
     rounds=2,

@@ -65,9 +65,9 @@ class Results:
         return spread(ratios(*steady) or ratios(*every))
 
     def latency(self, cell: Cell, contender: str) -> Histogram:
-        """Return the latencies of all rounds together."""
+        """Return the latencies of all rounds together, for `merged_latencies` has them in one."""
         together = Histogram()
-        for record in self._of(cell, contender):
+        for record in self._every(cell, contender):
             together += record.sample.latency
         return together
 

@@ -117,8 +117,10 @@ def test_without_ticks_nothing_is_said_of_user_and_system() -> None:
     assert results(record("netpoll", 2.0, ticks=(0, 0))).figure(SMALL, "netpoll", "user") is None
 
 
-def test_merging_latencies_loses_none() -> None:
-    records = [record("netpoll", 1.0, number=i) for i in range(3)] + [record("limit", 1.0)]
+@pytest.mark.parametrize("odd", [None, 0, 1])
+def test_merging_latencies_loses_none(odd: int | None) -> None:
+    records = [record("netpoll", 1.0, number=i, steady=i != odd) for i in range(3)]
+    records.append(record("limit", 1.0))
     before = results(*records).latency(SMALL, "netpoll").pairs()
     merged = results(*merged_latencies(records))
     assert merged.latency(SMALL, "netpoll").pairs() == before
