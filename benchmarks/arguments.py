@@ -49,7 +49,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         scenarios=tuple(each for each in SCENARIOS if each in (args.scenario or SCENARIOS)),
         quick=args.quick,
         chosen={name: values for name, values in chosen.items() if values},
-        contenders=tuple(name for names in args.peers or () for name in names.split(",")),
+        contenders=tuple(name for names in args.peers or () for name in names),
         rounds=args.rounds,
         seconds=args.seconds,
         seed=args.seed,
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="few and short rounds, fewer connections")
     add("--conns", type=_count, nargs="+", metavar="N", help="numbers of connections")
     add("--size", type=_count, nargs="+", metavar="BYTES", help="sizes of a message")
-    add("--peers", nargs="+", metavar="NAME", help="whom to measure beside netpoll")
+    add("--peers", type=_names, nargs="+", metavar="NAME", help="whom to measure beside netpoll")
     add("--rounds", type=_count, metavar="N", help="how often each is measured")
     add("--seconds", type=_seconds, metavar="S", help="how long each sample takes")
     add("--seed", type=int, metavar="N", help="makes the order the same again")
@@ -84,6 +84,17 @@ def _scenario(name: str) -> Scenario:
         if scenario.name == name:
             return scenario
     raise argparse.ArgumentTypeError(f"{name} is no scenario")
+
+
+def _names(text: str) -> list[str]:
+    """Return the names of contenders, which stand between commas."""
+    names = text.split(",")
+    known = sorted({each.name for scenario in SCENARIOS for each in scenario.contenders})
+    for name in names:
+        if name not in known:
+            message = f"{name} is none of those that are measured: {', '.join(known)}"
+            raise argparse.ArgumentTypeError(message)
+    return names
 
 
 def _count(text: str) -> int:

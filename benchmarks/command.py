@@ -24,8 +24,6 @@ from benchmarks.results import Results, load, merged_latencies, save
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.steadiness import Steadiness
 
-_DETAILED = 3
-"""So many cells of a scenario are shown with all their figures; of more, the chief figure only."""
 _PAUSE = 0.03
 
 
@@ -55,6 +53,7 @@ def measure(options: Options) -> Results:
     """Take all samples."""
     terminal.say("building what is measured ...")
     programs, no_go = build()
+    began = time.monotonic()
     pace = QUICK if options.quick else FULL
     pace = replace(pace, seconds=options.seconds or pace.seconds)
     if options.rounds is not None:
@@ -69,6 +68,7 @@ def measure(options: Options) -> Results:
     with watching(programs, choose(), pace) as bench:
         measuring = Measuring(bench)
         about = _run(replace(options, scenarios=scenarios), measuring, contenders)
+    about["minutes"] = round((time.monotonic() - began) / 60, 1)
     for name, reason in measuring.failures.items():
         terminal.say(f"failed: {name}: {reason}")
     return Results(about, {**skipped, **measuring.failures}, merged_latencies(measuring.records))
@@ -94,7 +94,7 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     items = plan.rounds(work, contenders, pace, random.Random(seed))  # noqa: S311 - an order
     agenda = Agenda(items, near=options.near)
-    neighbours, began = Neighbours(), time.monotonic()
+    neighbours = Neighbours()
     with terminal.progress(len(agenda)) as bar:
         measuring.run(agenda, bar)
     places = {item.scenario.name: agenda.wanted(item) for item in items}
@@ -108,7 +108,6 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
         "probe_ns": [round(low), round(high)],
         "pace": asdict(pace),
         "seed": seed,
-        "minutes": round((time.monotonic() - began) / 60, 1),
         "one_core": not measuring.bench.cores.apart,
         "others": round(neighbours.share(), 3),
         "repeated": measuring.repeated,
@@ -122,11 +121,7 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
 def report(results: Results, place: Path | None) -> None:
     """Show the tables, and draw the plots where there is a place for them."""
     for scenario in SCENARIOS:
-        cells = results.cells(scenario.name)
-        if len(cells) > _DETAILED:
-            terminal.show([tables.matrix(results, scenario)])
-        else:
-            terminal.show([tables.detail(results, scenario, cell) for cell in cells])
+        terminal.show(tables.all_of(results, scenario))
     goals = tables.goals(results)
     if goals.rows:
         terminal.show([goals])

@@ -1,6 +1,7 @@
 """Taking the samples, each while the machine is in the state that it wants."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from benchmarks.scenario import Sample
 from benchmarks.steadiness import Place, Steadiness
 
 ATTEMPTS = 3
+_CHANCES = 2
 _PAUSE = 0.1
 
 
@@ -30,11 +32,15 @@ class Shown(Protocol):
 
 @dataclass
 class Measuring:
-    """What is known so far. failures: why a contender could not be measured in a cell."""
+    """What is known so far.
+
+    failures: why a contender could not be measured in a cell. failed: how often that was so.
+    """
 
     bench: Bench
     records: list[Record] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     clock: Callable[[], float] = time.monotonic
     _began: float = 0
@@ -56,7 +62,8 @@ class Measuring:
     def _next(self, agenda: Agenda, shown: Shown) -> Item | None:
         """Return what comes next, or wait a moment and return None."""
         steadiness = self.bench.steadiness
-        item = agenda.take(steadiness.place(steadiness.recent()))
+        place = steadiness.place(steadiness.recent())
+        item = agenda.take(place, stays=not steadiness.wanders)
         if item is not None:
             return item
         if steadiness.wanders and self._has_time(len(agenda)) and steadiness.wait(_PAUSE):
@@ -99,16 +106,18 @@ class Measuring:
         return self.clock() - self._began + samples * each < self.bench.pace.limit
 
     def _measure(self, item: Item) -> Sample | None:
-        """Take a sample, or note why there is none; who has failed is not tried again."""
+        """Take a sample, or note why there is none; who has failed twice is not tried again."""
         name = f"{item.contender.name}: {item.scenario.title}, {item.cell.label}".rstrip(", ")
-        if name in self.failures:
+        if self.failed[name] >= _CHANCES:
             return None
         try:
             self.bench.kept.begin(item.group)
             bench = self.bench.closely() if item.group else self.bench
             return item.scenario.measure(item.cell, item.contender, bench)
         except (MeasureError, OSError) as error:
-            self.failures[name] = str(error)
+            self.failed[name] += 1
+            again = "then not tried again" if self.failed[name] == _CHANCES else "the others count"
+            self.failures[name] = f"{error} (in {self.failed[name]} of the rounds, {again})"
             return None
 
 

@@ -17,7 +17,6 @@ PAGE = HERE.parent / "docs" / "performance.md"
 BEGIN = "<!-- figures: what stands up to the other mark is written by `make bench` -->"
 END = "<!-- figures: the end -->"
 _PLOTS = "../benchmarks/results"
-_DETAILED = 3
 _HOST = "the host's other guests among them"
 
 
@@ -62,8 +61,6 @@ def conditions(results: Results) -> list[str]:
         "versions: " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
         f"rounds: {_rounds(results)}, {pace['seconds']:g} s a sample, {about['minutes']:g} minutes",
         f"others used {about['others']:.0%} of the processors meanwhile, {_HOST}",
-        f"samples taken again because the machine's state had changed: {about['repeated']}",
-        f"samples kept although it had: {about['unsteady']}",
     ]
     if about.get("commit"):
         lines.insert(2, f"commit: {about['commit']}")
@@ -71,7 +68,9 @@ def conditions(results: Results) -> list[str]:
         lines.append(
             "the two cores come to lie now next to each other, where the limit takes"
             f" {low:.1f} µs for 64 B, now far apart, where it takes {high:.1f} µs; measured while"
-            f" they were {(Place.NEAR if about['near'] else Place.FAR).value}"
+            f" they were {(Place.NEAR if about['near'] else Place.FAR).value}; samples taken again"
+            f" because that had changed: {about['repeated']}; left out, as it had all the same:"
+            f" {about['unsteady']} of {len(results.records):,}"
         )
     if about["one_core"]:
         lines.append("client and server shared one core: compare nothing but processor time")
@@ -107,7 +106,9 @@ def ahead(results: Results, scenario: Scenario, cell: Cell) -> list[str]:
             continue
         ratio = results.ratio(cell, contender.name, OURS, scenario.chief.name)
         if ratio and (ratio.median < 1) == scenario.chief.less_is_better and ratio.median != 1:
-            found.append(f"{contender.label} ({tables.close(ratio.median, 1)} of netpoll's)")
+            low, high = (tables.number(end, 2) for end in ratio.within)
+            share = tables.close(ratio.median, 1)
+            found.append(f"{contender.label} ({share} of netpoll's, {low} to {high})")
     return found
 
 
@@ -116,16 +117,13 @@ def _scenario(results: Results, scenario: Scenario) -> list[str]:
     parts = [f"### {scenario.title}", scenario.about]
     plots = [scenario.name, "connections"] if scenario.name == "echo" else [scenario.name]
     parts += [f"![{scenario.title}]({_PLOTS}/{plot}.png)" for plot in plots]
-    if len(cells) > _DETAILED:
-        parts.append(_section(tables.matrix(results, scenario)))
-    else:
-        parts += [_section(tables.detail(results, scenario, cell)) for cell in cells]
+    parts += [_section(table) for table in tables.all_of(results, scenario)]
     lines = [
         f"{cell.label + ': ' if cell.label else ''}{', '.join(names)}"
         for cell in cells
         if (names := ahead(results, scenario, cell))
     ]
-    return parts + _list("Ahead of netpoll:", lines)
+    return parts + _list("Ahead of netpoll, and with 95 % of certainty how far:", lines)
 
 
 def _list(title: str, lines: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from benchmarks.scenarios import ECHO, PLOTTED_AS_BARS, WAKEUP
 _OURS, _REFERENCE, _OTHERS = "#1f6feb", "#57606a", "#afb8c1"
 _HIGHLIGHTED = {"netpoll": _OURS, "limit": _REFERENCE, "greenlet": _REFERENCE}
 _PANELS_A_ROW = 3
-_PERCENTILES = (50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99)
+_PERCENTILES = (50, 75, 90, 95, 99, 99.5, 99.9)
 _CHIEF_ECHO = ((64, 50), (64, 1000), (16384, 50))
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,8 @@ from benchmarks.spread import Spread, ratios, spread
 FORMAT = 2
 # Of these the ticks of all rounds together tell more than the median of the rounds.
 _SHARES = {"user": 0, "system": 1}
+# Of these, the latencies of all rounds together: a round has too few for its farthest percentiles.
+_PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class Results:
         """Return what the rounds say of a figure; None if there is nothing."""
         if figure in _SHARES:
             return self._share(cell, contender, _SHARES[figure])
-        return spread(list(self.by_round(cell, contender, figure).values()))
+        found = spread(list(self.by_round(cell, contender, figure).values()))
+        together = self._percentile(cell, contender, figure)
+        return replace(found, median=together) if found and together else found
 
     def ratio(self, cell: Cell, contender: str, other: str, figure: str) -> Spread | None:
         """Return a contender's figure divided by another one's, round by round.
@@ -60,9 +64,11 @@ class Results:
         Of all rounds, if the two have no steady one in common.
         """
         names = (contender, other)
+        ours, theirs = (self._percentile(cell, name, figure) for name in names)
         steady = (_by_round(self._of(cell, name), figure) for name in names)
         every = (_by_round(self._every(cell, name), figure) for name in names)
-        return spread(ratios(*steady) or ratios(*every))
+        found = spread(ratios(*steady) or ratios(*every))
+        return replace(found, median=ours / theirs) if found and ours and theirs else found
 
     def latency(self, cell: Cell, contender: str) -> Histogram:
         """Return the latencies of all rounds together, for `merged_latencies` has them in one."""
@@ -83,6 +89,12 @@ class Results:
     def _every(self, cell: Cell, contender: str) -> list[Record]:
         return [r for r in self.records if r.cell == cell and r.contender == contender]
 
+    def _percentile(self, cell: Cell, contender: str, figure: str) -> float | None:
+        """Return the microseconds that a figure of latency is of all rounds together."""
+        share = _PERCENTILES.get(figure)
+        found = None if share is None else self.latency(cell, contender).percentile(share)
+        return None if found is None else found / 1e3
+
     def _share(self, cell: Cell, contender: str, which: int) -> Spread | None:
         """Return the user or system part of the processor time."""
         cpu = self.figure(cell, contender, "cpu")
@@ -91,7 +103,8 @@ class Results:
         if cpu is None or total == 0:
             return None
         share = sum(pair[which] for pair in ticks) / total
-        return Spread(cpu.median * share, cpu.low * share, cpu.high * share, cpu.rounds)
+        within = cpu.within[0] * share, cpu.within[1] * share
+        return Spread(cpu.median * share, cpu.low * share, cpu.high * share, cpu.rounds, within)
 
 
 def _by_round(records: list[Record], figure: str) -> dict[int, float]:

@@ -8,7 +8,8 @@ processor time per request is either near the lowest that was seen or near the h
 
 A sample between two such readings of one state was taken in that state. The usual state, in which
 everything is compared, is far apart: so a server and its clients lie as a rule. A machine that does
-not wander has but that one.
+not wander has but that one: there every sample counts, noise and all, and a reading now and then is
+enough to see that it stays so.
 """
 
 import time
@@ -29,6 +30,8 @@ AGREEMENT = 1.25
 """How far the readings before a sample and behind it may lie apart."""
 FRESH = 0.3
 """Seconds for which a reading is good: a state lasts many times as long."""
+STALE = 2.0
+"""The same where no second state was seen yet."""
 _EXTREMES = 20  # of so many parts of all readings, the outermost are left out
 
 
@@ -56,7 +59,7 @@ class Steadiness:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     readings: list[float] = field(default_factory=list)
-    _read_at: float = -FRESH
+    _read_at: float = -STALE
 
     def begin(self, number: int, pause: float) -> None:
         """Take so many readings that there is something to compare with."""
@@ -72,7 +75,7 @@ class Steadiness:
 
     def recent(self) -> float:
         """Return the last reading if it is fresh, or else a new one."""
-        if self.clock() - self._read_at < FRESH:
+        if self.clock() - self._read_at < (FRESH if self.wanders else STALE):
             return self.readings[-1]
         return self.reading()
 
@@ -86,6 +89,8 @@ class Steadiness:
     @property
     def wanders(self) -> bool:
         """Tell whether the cores are now near each other, now far apart."""
+        if not self.readings:
+            return False
         low, high = self.extremes()
         return high > low * WANDERS
 
@@ -98,6 +103,8 @@ class Steadiness:
 
     def holds(self, flanks: Flanks, place: Place) -> bool:
         """Tell whether the machine was in this state throughout a sample."""
+        if not self.wanders:
+            return place is Place.FAR
         before, behind = flanks
         return (
             self.place(before) is self.place(behind) is place
@@ -108,7 +115,7 @@ class Steadiness:
         """Do the work; return what it returns, and the readings before it and behind it."""
         before = self.recent()
         done = work()
-        return done, (before, self.reading())
+        return done, (before, self.reading() if self.wanders else self.recent())
 
     def wait(self, seconds: float) -> bool:
         """Wait for another state; return False if there is no patience left."""

@@ -1,15 +1,18 @@
 """The tables that are shown on the terminal and on the page, from results alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from benchmarks.results import Results
-from benchmarks.scenario import Cell, Figure, Scenario
+from benchmarks.scenario import Cell, Figure, Scenario, Value
 from benchmarks.scenarios.echo import ECHO
 from benchmarks.spread import Spread
 from benchmarks.targets import IN_SHORT, OURS, TARGETS, Target
 
 _NOTHING = "-"
 _MOST_DIGITS = 4
+_DETAILED = 3
 UNSTEADY = "~"
 """Stands before a figure for which the machine was not itself in any round."""
 
@@ -36,12 +39,28 @@ def detail(results: Results, scenario: Scenario, cell: Cell) -> Table:
     return Table(title, tuple(columns), tuple(rows))
 
 
-def matrix(results: Results, scenario: Scenario) -> Table:
-    """Return the chief figure of all cells, with the ratio to the reference.
+def all_of(results: Results, scenario: Scenario) -> list[Table]:
+    """Return all tables of a scenario.
+
+    Of a few cells all figures; of more, the chief figure, and all of those that goals speak of.
+    """
+    cells = results.cells(scenario.name)
+    if len(cells) <= _DETAILED:
+        return [detail(results, scenario, cell) for cell in cells]
+    parts = [matrix(results, scenario, list(group)) for _, group in groupby(cells, _size)]
+    chief = [cell for cell in cells if cell in {cell for _, cell, _ in IN_SHORT}]
+    return parts + [detail(results, scenario, cell) for cell in chief]
+
+
+def _size(cell: Cell) -> Value | None:
+    return dict(cell.values).get("size")
+
+
+def matrix(results: Results, scenario: Scenario, cells: Sequence[Cell]) -> Table:
+    """Return the chief figure of some cells, with the ratio to the reference.
 
     A column is a cell, or a contender where there are fewer of these.
     """
-    cells = results.cells(scenario.name)
     names = {c.name: c.label for c in scenario.contenders}
     present = [name for name in names if any(name in results.contenders(cell) for cell in cells)]
     lines = [("", *(cell.label for cell in cells))]
@@ -58,7 +77,8 @@ def matrix(results: Results, scenario: Scenario) -> Table:
 def goals(results: Results) -> Table:
     """Return what was to be reached and what was."""
     rows = [row for target in TARGETS if (row := _goal(results, target))]
-    return Table("Goals", ("", "measured", "the limit", "must", "aim", ""), tuple(rows))
+    columns = ("", "measured", "95 %", "the limit", "must", "aim", "")
+    return Table("Goals", columns, tuple(rows))
 
 
 def in_short(results: Results) -> Table:
@@ -85,8 +105,8 @@ def hindrances(results: Results) -> list[str]:
     """Return what holds the figures that are not as good as was aimed at, each reason once."""
     held: dict[str, list[str]] = {}
     for target in TARGETS:
-        value = target.reached(results)
-        if target.held and value is not None and not target.is_good(value):
+        spread = target.reached(results)
+        if target.held and spread is not None and not target.is_good(spread.median):
             held.setdefault(target.held, []).append(target.text)
     return [f"{'; '.join(figures)}: {reason}" for reason, figures in held.items()]
 
@@ -105,20 +125,31 @@ def close(value: float, bound: float) -> str:
 
 
 def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
-    value = target.reached(results)
-    if value is None:
+    found = target.reached(results)
+    if found is None:
         return None
     sign = "≥" if target.at_least else "≤"
-    met = target.satisfies(value, target.must)
-    aimed = target.aim is not None and target.satisfies(value, target.aim)
+    limit = target.reached(results, "limit")
+    low, high = found.within
     return (
         target.text,
-        f"{close(value, target.must)} {target.unit}".strip(),
-        number(target.reached(results, "limit"), 2),
-        f"{sign} {target.must:g}",
-        _NOTHING if target.aim is None else f"{sign} {target.aim:g}",
-        "aim reached" if met and aimed else "reached" if met else "MISSED",
+        f"{close(found.median, target.bound)} {target.unit}".strip(),
+        f"{number(low, 2)} to {number(high, 2)}",
+        number(None if limit is None else limit.median, 2),
+        *(_NOTHING if goal is None else f"{sign} {goal:g}" for goal in (target.must, target.aim)),
+        _outcome(target, found),
     )
+
+
+def _outcome(target: Target, found: Spread) -> str:
+    """Say whether a goal was reached, and whether the rounds are of one mind about it."""
+    ends = {target.satisfies(value, target.bound) for value in found.within}
+    noise = ", within the noise" if len(ends) > 1 else ""
+    if target.aim is not None and target.satisfies(found.median, target.aim):
+        return "aim reached" if target.must is None else f"aim reached{noise}"
+    if target.must is None:
+        return "aim missed"
+    return f"reached{noise}" if target.satisfies(found.median, target.must) else f"MISSED{noise}"
 
 
 def _reference(scenario: Scenario) -> str:

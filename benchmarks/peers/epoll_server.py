@@ -37,17 +37,21 @@ class Connection:
         try:
             if events & OUT:
                 self.write_rest()
-                return
-            data = self.sock.recv(READ)
-            if not data:
+            elif data := self.sock.recv(READ):
+                self.write(data)
+            else:
                 self.close()
-                return
+        except BlockingIOError:
+            pass  # nothing there after all
+        except OSError:
+            self.close()
+
+    def write(self, data: bytes) -> None:
+        """Send, and keep what the kernel does not take."""
+        try:
             sent = self.sock.send(data)
         except BlockingIOError:
             sent = 0
-        except OSError:
-            self.close()
-            return
         if sent < len(data):
             self.left = data[sent:]
             epoll.modify(self.sock, OUT)

@@ -35,9 +35,9 @@ WAKEUP = Scenario(
     contenders=SERVERS,
     reference=LIMIT.name,
     figures=(
-        Figure("p99", "p99 µs", 0),
-        Figure("p50", "p50 µs", 0),
         Figure("p999", "p99.9 µs", 0),
+        Figure("p50", "p50 µs", 0),
+        Figure("p99", "p99 µs", 0),
         Figure("rate", "fast req/s", 0, less_is_better=False),
     ),
     measure=measure,

@@ -170,7 +170,7 @@ def test_the_other_way_round_near_ones_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize("error", [MeasureError("it fell over"), OSError("it fell over")])
-def test_who_has_failed_in_a_cell_is_not_tried_there_again(
+def test_who_has_failed_twice_in_a_cell_is_not_tried_there_again(
     error: Exception, nothing_in_go: Programs
 ) -> None:
     tried: list[int] = []
@@ -183,5 +183,37 @@ def test_who_has_failed_in_a_cell_is_not_tried_there_again(
     cell, contender = scenario.cells(quick=False, chosen={})[0], scenario.contenders[0]
     measuring, told = Measuring(bench(nothing_in_go, "F")), Told()
     measuring.run(Agenda(Item(scenario, cell, contender, n) for n in range(3)), told)
-    assert (len(tried), told.done, measuring.records) == (1, 3, [])
-    assert list(measuring.failures.values()) == ["it fell over"]
+    assert (len(tried), told.done, measuring.records) == (2, 3, [])
+    assert list(measuring.failures.values()) == [
+        "it fell over (in 2 of the rounds, then not tried again)"
+    ]
+
+
+def test_one_failure_leaves_the_other_rounds_and_is_told(nothing_in_go: Programs) -> None:
+    tried: list[int] = []
+
+    def fail_first(_cell: Cell, _contender: object, _bench: Bench) -> Sample:
+        tried.append(1)
+        if len(tried) == 1:
+            raise MeasureError("too slow")
+        return Sample({"cpu": 1.0})
+
+    scenario = replace(ECHO, measure=fail_first)
+    cell, contender = scenario.cells(quick=False, chosen={})[0], scenario.contenders[0]
+    measuring = Measuring(bench(nothing_in_go, "F"))
+    measuring.run(Agenda(Item(scenario, cell, contender, n) for n in range(3)), Told())
+    assert [record.round for record in measuring.records] == [1, 2]
+    (reason,) = measuring.failures.values()
+    assert reason == "too slow (in 1 of the rounds, the others count)"
+
+
+def test_where_the_cores_stay_everything_comes_in_the_order_of_the_rounds() -> None:
+    planned = items(ECHO, TASKS) + items(ECHO, TASKS)
+    agenda = Agenda(planned)
+    taken = [agenda.take(Place.FAR, stays=True) for _ in planned]
+    assert taken == planned
+    agenda = Agenda(planned)
+    first = agenda.take(Place.FAR)
+    assert first is not None
+    agenda.put_back(first)
+    assert agenda.take(Place.FAR, stays=True) is first

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.histogram import Histogram, middle
 from benchmarks.results import load, merged_latencies, save
 from benchmarks.scenario import Cell
 from tests.benchmarks.samples import MANY, SMALL, record, results
@@ -115,6 +116,24 @@ def test_user_and_system_share_out_the_processor_time_by_the_ticks_of_all_rounds
 
 def test_without_ticks_nothing_is_said_of_user_and_system() -> None:
     assert results(record("netpoll", 2.0, ticks=(0, 0))).figure(SMALL, "netpoll", "user") is None
+
+
+def test_a_latency_is_that_of_all_rounds_together() -> None:
+    found = results(*(record("netpoll", 1.0, number=i) for i in range(3)))
+    spread = found.figure(SMALL, "netpoll", "p999")
+    assert spread is None  # no round has one
+    for each in found.records:
+        each.sample.figures["p999"] = 7.0
+        latency = each.sample.latency
+        latency += Histogram([(300, 20 if each.round == 1 else 0)])
+    spread, ratio = (
+        found.figure(SMALL, "netpoll", "p999"),
+        found.ratio(SMALL, "netpoll", "netpoll", "p999"),
+    )
+    assert spread is not None
+    assert ratio is not None
+    assert spread.median == middle(300) / 1e3
+    assert (spread.low, spread.high, ratio.median) == (7.0, 7.0, 1.0)
 
 
 @pytest.mark.parametrize("odd", [None, 0, 1])

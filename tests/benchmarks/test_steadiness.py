@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks.steadiness import FRESH, Place, Steadiness
+from benchmarks.steadiness import FRESH, STALE, Place, Steadiness
 
 NEAR, FAR = 1500.0, 4500.0
 
@@ -40,8 +40,26 @@ def test_a_core_that_is_shared_for_moments_has_no_two_places() -> None:
 
 
 def test_work_has_a_reading_before_it_and_one_behind_it() -> None:
-    steady = Steadiness(reading(NEAR, FAR), 1, clock=lambda: 100.0)
-    assert steady.around(lambda: len(steady.readings)) == (1, (NEAR, FAR))
+    steady = Steadiness(reading(NEAR, *[FAR, NEAR] * 20), 1, lambda _: None, lambda: 100.0)
+    steady.begin(40, 0)
+    assert steady.around(lambda: len(steady.readings)) == (40, (FAR, NEAR))
+
+
+def test_where_no_other_state_was_seen_a_reading_now_and_then_is_enough() -> None:
+    now = 0.0
+    steady = Steadiness(reading(1.0, 2.0, 2.1), 1, sleep=lambda _: None, clock=lambda: now)
+    assert steady.around(lambda: None)[1] == (1.0, 1.0)
+    now = STALE * 1.5
+    assert steady.around(lambda: None)[1] == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("flanks", [(FAR, FAR * 1.3), (FAR * 2, FAR)])
+def test_every_sample_of_a_machine_that_does_not_wander_counts(
+    flanks: tuple[float, float],
+) -> None:
+    steady = begun(*[FAR] * 20)
+    assert steady.holds(flanks, Place.FAR)
+    assert not steady.holds(flanks, Place.NEAR)
 
 
 def test_a_single_reading_says_nothing_of_wandering() -> None:
@@ -76,8 +94,9 @@ def test_a_sample_is_of_a_state_if_both_its_flanks_are(
 
 def test_a_reading_is_good_for_a_while() -> None:
     now = 0.0
-    steady = Steadiness(reading(1.0, 2.0, 3.0), 1, sleep=lambda _: None, clock=lambda: now)
-    assert steady.recent() == 1.0
+    steady = begun(*[NEAR, FAR] * 20)
+    steady.clock, steady.read = lambda: now, reading(1.0, 2.0, 3.0)
+    assert steady.reading() == 1.0
     now = FRESH / 2
     assert steady.recent() == 1.0
     now = FRESH * 1.5

@@ -1,5 +1,7 @@
 """How many system calls it takes: the shape of the speed, which no noise hides."""
 
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 
@@ -13,8 +15,8 @@ from tests.program import PATIENCE, receive, serving
 from tests.running import in_run
 
 CONNECTIONS, ECHOES = 5, 20
-AT_REST = 0.2
-"""Seconds, longer than anything that a process should do at intervals."""
+AT_REST = 2.5
+"""Seconds: who does something once a second, or every other one, is found out."""
 
 
 def echo(conn: net.Conn) -> None:
@@ -66,12 +68,24 @@ def test_an_idle_server_makes_no_system_call(nothing_in_go: Programs) -> None:
         assert rests(server.process.pid)
 
 
+def test_one_that_does_something_every_other_second_does_not_rest() -> None:
+    program = "import time\nwhile True: time.sleep(2)"
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        try:
+            assert not rests(process.pid)
+        finally:
+            process.kill()
+
+
 def rests(pid: int) -> bool:
-    """Tell whether a process comes to do nothing at all."""
+    """Tell whether a process, once it has come to its end of something, does nothing at all."""
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        before = cpu_ns(pid), wakeups(pid)
-        time.sleep(AT_REST)
-        if (cpu_ns(pid), wakeups(pid)) == before:
-            return True
-    return False
+    while _changes(pid, 0.2) and time.monotonic() < end:
+        pass
+    return not _changes(pid, AT_REST)
+
+
+def _changes(pid: int, seconds: float) -> bool:
+    before = cpu_ns(pid), wakeups(pid)
+    time.sleep(seconds)
+    return (cpu_ns(pid), wakeups(pid)) != before

@@ -8,6 +8,7 @@ from benchmarks.scenario import Cell
 from benchmarks.scenarios.datagrams import DATAGRAMS
 from benchmarks.scenarios.echo import ECHO
 from benchmarks.scenarios.together import TOGETHER
+from benchmarks.targets import TARGETS
 from tests.benchmarks.samples import MANY, SMALL, record, results
 
 
@@ -53,7 +54,7 @@ def test_in_short_the_quickest_server_comes_first_and_what_was_not_measured_is_a
 
 def test_a_matrix_has_a_column_for_each_cell_and_a_dash_for_nothing(found: Results) -> None:
     found.records.append(record("limit", 5.0, cell=MANY))
-    table = tables.matrix(found, ECHO)
+    table = tables.matrix(found, ECHO, [SMALL, MANY])
     assert table.columns == ("", "64 B, 50 connections", "64 B, 1,000 connections")
     assert table.rows[0][1:] == ("2.00 (1.00)", "5.00 (1.00)")
     assert table.rows[1] == ("netpoll", "2.40 (1.20)", "-")
@@ -65,7 +66,7 @@ def test_with_more_cells_than_contenders_a_row_is_a_cell() -> None:
         *(record("netpoll", 2.0, cell=cell) for cell in cells),
         *(record("go", 1.0, cell=cell) for cell in cells[1:]),
     )
-    table = tables.matrix(found, TOGETHER)
+    table = tables.matrix(found, TOGETHER, cells)
     assert table.columns == ("", "netpoll", "Go, GOMAXPROCS=1")
     assert table.rows == (
         ("buffered", "2 (1.00)", "-"),
@@ -77,17 +78,85 @@ def test_with_more_cells_than_contenders_a_row_is_a_cell() -> None:
 def test_a_figure_of_a_machine_that_was_not_itself_is_marked() -> None:
     odd = results(record("limit", 1.0, steady=False))
     assert tables.detail(odd, ECHO, SMALL).rows[0][1] == "~1.00"
-    assert tables.matrix(odd, ECHO).rows[0][1] == "~1.00 (1.00)"
+    assert tables.matrix(odd, ECHO, [SMALL]).rows[0][1] == "~1.00 (1.00)"
 
 
 def test_goals_say_what_was_reached_and_what_was_not(found: Results) -> None:
     rows = {row[0]: row[1:] for row in tables.goals(found).rows}
     start = "echo 64 B, 50 connections: "
     assert rows == {
-        start + "CPU per request / limit": ("1.20 x", "1.00", "≤ 1.2", "≤ 1.1", "reached"),
-        start + "CPU per request / go": ("1.09 x", "0.91", "≤ 1", "-", "MISSED"),
-        start + "requests per second / gevent": ("3.33 x", "4.00", "≥ 2", "≥ 2.5", "aim reached"),
+        start + "CPU per request / limit": (
+            "1.20 x",
+            "1.20 to 1.20",
+            "1.00",
+            "≤ 1.2",
+            "≤ 1.1",
+            "reached",
+        ),
+        start + "CPU per request / go": (
+            "1.09 x",
+            "1.09 to 1.09",
+            "0.91",
+            "≤ 1",
+            "-",
+            "MISSED",
+        ),
+        start + "requests per second / gevent": (
+            "3.33 x",
+            "3.33 to 3.33",
+            "4.00",
+            "≥ 2",
+            "≥ 2.5",
+            "aim reached",
+        ),
     }
+
+
+@pytest.mark.parametrize(
+    ("ratios", "told"),
+    [
+        ((0.8, 0.9, 0.95), "reached"),
+        ((0.8, 0.9, 1.05), "reached, within the noise"),
+        ((0.9, 1.05, 1.1), "MISSED, within the noise"),
+        ((1.1, 1.05, 1.2), "MISSED"),
+    ],
+)
+def test_goals_say_whether_the_rounds_are_of_one_mind(ratios: tuple[float, ...], told: str) -> None:
+    found = results(
+        *(record("netpoll", ratio, number=i) for i, ratio in enumerate(ratios)),
+        *(record("go", 1.0, number=i) for i in range(len(ratios))),
+    )
+    (row,) = tables.goals(found).rows
+    assert row[-1] == told
+
+
+def test_a_goal_with_an_aim_and_no_must_is_judged_by_that(found: Results) -> None:
+    cell = Cell("tasks", (("kind", "switch"),))
+    found.records.append(record("netpoll", 300.0, cell=cell))
+    rows = {row[0]: row[1:] for row in tables.goals(found).rows}
+    assert rows["a switch"] == ("300.00 ns", "300.00 to 300.00", "-", "-", "≤ 100", "aim missed")
+
+
+def test_of_every_aim_the_page_can_say_what_holds_it() -> None:
+    assert [target.text for target in TARGETS if target.aim is not None and not target.held] == []
+
+
+def test_of_many_cells_there_is_a_table_for_each_size_and_all_figures_of_what_goals_compare() -> (
+    None
+):
+    cells = ECHO.cells(quick=False, chosen={})
+    several = ("limit", "netpoll", "go", "trio")
+    found = results(*(record(name, 1.0, cell=cell) for cell in cells for name in several))
+    shown = tables.all_of(found, ECHO)
+    assert [len(table.columns) - 1 for table in shown[:3]] == [4, 4, 4]
+    assert [table.title for table in shown[3:]] == [
+        "Echo: 64 B, 50 connections",
+        "Echo: 64 B, 1,000 connections",
+        "Echo: 16 KiB, 50 connections",
+    ]
+    assert [table.title for table in tables.all_of(results(record("limit", 1.0)), ECHO)] == [
+        "Echo: 64 B, 50 connections"
+    ]
 
 
 def test_the_page_says_what_holds_a_figure_that_is_not_at_its_aim(found: Results) -> None:
@@ -108,7 +177,9 @@ def test_what_holds_several_figures_is_said_once(found: Results) -> None:
 
 
 def test_the_page_names_who_is_ahead_of_netpoll(found: Results) -> None:
-    assert page.ahead(found, ECHO, SMALL) == ["Go net, GOMAXPROCS=1 (0.92 of netpoll's)"]
+    assert page.ahead(found, ECHO, SMALL) == [
+        "Go net, GOMAXPROCS=1 (0.92 of netpoll's, 0.92 to 0.92)"
+    ]
 
 
 def test_neither_the_reference_nor_another_way_of_netpoll_s_is_ahead_of_it() -> None:
@@ -119,7 +190,9 @@ def test_neither_the_reference_nor_another_way_of_netpoll_s_is_ahead_of_it() -> 
             for name, cpu in (("netpoll", 2.0), ("netpoll-batches", 1.0), ("go", 1.5))
         )
     )
-    assert page.ahead(found, DATAGRAMS, cell) == ["Go, UDPConn, GOMAXPROCS=1 (0.75 of netpoll's)"]
+    assert page.ahead(found, DATAGRAMS, cell) == [
+        "Go, UDPConn, GOMAXPROCS=1 (0.75 of netpoll's, 0.75 to 0.75)"
+    ]
     assert page.ahead(found, replace(DATAGRAMS, reference="go"), cell) == []
 
 
