@@ -2,8 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit
 
 from benchmarks.building import HERE
 from benchmarks.scenario import Axes, Scenario
@@ -12,6 +14,8 @@ from benchmarks.scenarios import SCENARIOS
 RESULTS = HERE / "results"
 WHOLE = RESULTS / "whole.json"
 """The run that docs/performance.md and the plots speak of."""
+_OTHER_FILES = 100
+_MINUTE = 60
 LAST = RESULTS / "last"
 """Where a quick run and a run of a part go."""
 
@@ -68,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("scenario", nargs="*", type=_scenario, metavar="SCENARIO", help="default: all of them")
     add("--quick", action="store_true", help="few and short rounds, fewer connections")
-    add("--conns", type=_count, nargs="+", metavar="N", help="numbers of connections")
+    add("--conns", type=_connections, nargs="+", metavar="N", help="numbers of connections")
     add("--size", type=_count, nargs="+", metavar="BYTES", help="sizes of a message")
     add("--peers", type=_names, nargs="+", metavar="NAME", help="whom to measure beside netpoll")
     add("--rounds", type=_count, metavar="N", help="how often each is measured")
@@ -83,7 +87,8 @@ def _scenario(name: str) -> Scenario:
     for scenario in SCENARIOS:
         if scenario.name == name:
             return scenario
-    raise argparse.ArgumentTypeError(f"{name} is no scenario")
+    known = ", ".join(scenario.name for scenario in SCENARIOS)
+    raise argparse.ArgumentTypeError(f"{name} is no scenario; there are {known}")
 
 
 def _names(text: str) -> list[str]:
@@ -98,17 +103,24 @@ def _names(text: str) -> list[str]:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)
+
+
+def _connections(text: str) -> int:
+    number, most = _count(text), getrlimit(RLIMIT_NOFILE)[1] - _OTHER_FILES
+    if number > most:
+        message = f"{text}: a process here may have {most:,} open at most (ulimit -n)"
+        raise argparse.ArgumentTypeError(message)
     return number
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 60:  # noqa: PLR2004 - a minute
-        raise ValueError(text)
-    return number
+    with suppress(ValueError):
+        if 0 < float(text) <= _MINUTE:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds up to {_MINUTE}")
 
 
 def _epilog() -> str:

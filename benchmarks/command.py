@@ -39,13 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         terminal.say(f"benchmark: {error}")
         return 1
     except KeyboardInterrupt:
+        terminal.say("benchmark: interrupted, nothing is saved")
         return 130
     place = RESULTS if options.is_whole else LAST
     file = WHOLE if options.is_whole else LAST / "results.json"
+    # Before anything is shown: who looks at the first lines only has the rest all the same.
     save(results, file)
-    report(results, place)
+    plots.draw(results, place)
     if options.is_whole:
         page.update(results)
+    report(results, place)
     return 0
 
 
@@ -64,13 +67,13 @@ def measure(options: Options) -> Results:
         skipped["go"] = no_go
     skipped |= absent
     for name, reason in skipped.items():
-        terminal.say(f"skipped: {name}, {reason}")
+        terminal.say(f"skipped: {name} ({reason})")
     with watching(programs, choose(), pace) as bench:
         measuring = Measuring(bench)
         about = _run(replace(options, scenarios=scenarios), measuring, contenders)
     about["minutes"] = round((time.monotonic() - began) / 60, 1)
     for name, reason in measuring.failures.items():
-        terminal.say(f"failed: {name}: {reason}")
+        terminal.say(f"not measured: {name}: {reason}")
     return Results(about, {**skipped, **measuring.failures}, merged_latencies(measuring.records))
 
 
@@ -119,7 +122,9 @@ def _run(options: Options, measuring: Measuring, contenders: list[Contender]) ->
 
 
 def report(results: Results, place: Path | None) -> None:
-    """Show the tables, and draw the plots where there is a place for them."""
+    """Show the tables, and say where the plots are."""
+    if results.about["quick"]:
+        terminal.remark(page.QUICK)
     for scenario in SCENARIOS:
         terminal.show(tables.all_of(results, scenario))
     goals = tables.goals(results)
@@ -128,7 +133,6 @@ def report(results: Results, place: Path | None) -> None:
     for line in page.conditions(results):
         terminal.say(line)
     if place is not None:
-        plots.draw(results, place)
         terminal.say(f"results and plots: {_relative(place)}")
 
 

@@ -96,7 +96,10 @@ def count_all(keep: Path | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         place = (keep or Path(scratch)).absolute()
         place.mkdir(parents=True, exist_ok=True)
-        numbers = {count.name: round(count.take(place)) for count in counts}
+        numbers = {}
+        for count in counts:
+            terminal.say(f"counting under valgrind, some ten seconds: {count.name}")
+            numbers[count.name] = round(count.take(place))
     return {
         "python": platform.python_version(),
         "greenlet": version("greenlet"),

@@ -17,6 +17,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 BEGIN = "<!-- figures: what stands up to the other mark is written by `make bench` -->"
 END = "<!-- figures: the end -->"
 _PLOTS = "../benchmarks/results"
+QUICK = "a quick run: good to see that it works, not to compare"
 _HOST = "the host's other guests among them"
 
 
@@ -75,7 +76,7 @@ def conditions(results: Results) -> list[str]:
     if about["one_core"]:
         lines.append("client and server shared one core: compare nothing but processor time")
     if about["quick"]:
-        lines.append("a quick run: good to see that it works, not to compare")
+        lines.append(QUICK)
     return lines + [f"not measured: {name}: {reason}" for name, reason in results.skipped.items()]
 
 

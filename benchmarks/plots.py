@@ -25,6 +25,8 @@ def draw(results: Results, place: Path) -> list[Path]:
     mpl.use("Agg")
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     place.mkdir(parents=True, exist_ok=True)
+    for former in place.glob("*.png"):
+        former.unlink()  # of another run, which may have had other scenarios
     files = [_bars(results, ECHO, _chief_echo(results), place / "echo.png")]
     files += [
         _bars(results, scenario, results.cells(scenario.name), place / f"{scenario.name}.png")

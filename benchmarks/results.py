@@ -15,6 +15,7 @@ from benchmarks.spread import Spread, ratios, spread
 FORMAT = 2
 # Of these the ticks of all rounds together tell more than the median of the rounds.
 _SHARES = {"user": 0, "system": 1}
+_TICKS = 25  # of fewer, a share says nothing
 # Of these, the latencies of all rounds together: a round has too few for its farthest percentiles.
 _PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
@@ -100,7 +101,7 @@ class Results:
         cpu = self.figure(cell, contender, "cpu")
         ticks = [record.sample.ticks for record in self._of(cell, contender)]
         total = sum(sum(pair) for pair in ticks)
-        if cpu is None or total == 0:
+        if cpu is None or total < _TICKS:
             return None
         share = sum(pair[which] for pair in ticks) / total
         within = cpu.within[0] * share, cpu.within[1] * share
@@ -135,11 +136,14 @@ def save(results: Results, path: Path) -> None:
 
 
 def load(path: Path) -> Results:
-    """Read what `save` has written; ValueError if it is of another format."""
-    told = json.loads(path.read_text(encoding="utf-8"))
-    if told.get("format") != FORMAT:
-        raise ValueError(f"{path.name} is of format {told.get('format')}, not {FORMAT}")
-    return Results(told["about"], told["skipped"], [_record(row) for row in told["samples"]])
+    """Read what `save` has written; ValueError if it is anything else."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != FORMAT:
+            raise ValueError(f"its format is {told['format']}, not {FORMAT}")
+        return Results(told["about"], told["skipped"], [_record(row) for row in told["samples"]])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} holds no results of make bench: {error!r}") from error
 
 
 def merged_latencies(records: list[Record]) -> list[Record]:

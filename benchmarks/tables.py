@@ -13,6 +13,7 @@ from benchmarks.targets import IN_SHORT, OURS, TARGETS, Target
 _NOTHING = "-"
 _MOST_DIGITS = 4
 _DETAILED = 3
+_ENOUGH = 5  # rounds; of fewer nothing is said about a goal
 UNSTEADY = "~"
 """Stands before a figure for which the machine was not itself in any round."""
 
@@ -77,7 +78,7 @@ def matrix(results: Results, scenario: Scenario, cells: Sequence[Cell]) -> Table
 def goals(results: Results) -> Table:
     """Return what was to be reached and what was."""
     rows = [row for target in TARGETS if (row := _goal(results, target))]
-    columns = ("", "measured", "95 %", "the limit", "must", "aim", "")
+    columns = ("", "measured", "95 %", "the C loop's", "must", "aim", "")
     return Table("Goals", columns, tuple(rows))
 
 
@@ -143,6 +144,8 @@ def _goal(results: Results, target: Target) -> tuple[str, ...] | None:
 
 def _outcome(target: Target, found: Spread) -> str:
     """Say whether a goal was reached, and whether the rounds are of one mind about it."""
+    if found.rounds < _ENOUGH:
+        return _NOTHING
     ends = {target.satisfies(value, target.bound) for value in found.within}
     noise = ", within the noise" if len(ends) > 1 else ""
     if target.aim is not None and target.satisfies(found.median, target.aim):

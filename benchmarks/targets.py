@@ -118,6 +118,7 @@ _IDLE = Cell("idle", (("conns", 10000),))
 IN_SHORT = (
     ("64 B, 50 connections", _SMALL, "cpu"),
     ("64 B, 1,000 connections", _MANY, "cpu"),
+    ("64 B, 5,000 connections", _echo(64, 5000), "cpu"),
     ("16 KiB, 50 connections", _LARGE, "cpu"),
     ("memory of an idle connection", _IDLE, "memory"),
 )

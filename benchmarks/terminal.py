@@ -72,8 +72,14 @@ def show(tables: Sequence[Table]) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error."""
-    Console(stderr=True, highlight=False).print(line, markup=False)
+    """Print a line on standard error; whole, if that is no terminal."""
+    console = Console(stderr=True, highlight=False)
+    console.print(line, markup=False, soft_wrap=not console.is_terminal)
+
+
+def remark(line: str) -> None:
+    """Print a line where the tables are."""
+    Console(highlight=False).print(line, markup=False)
 
 
 def _rich(table: Table) -> RichTable:

@@ -19,9 +19,9 @@ VERSION = "{0[0]}.{0[1]}".format(sys.version_info)
 SAMPLE = "#include <Python.h>\n#include <sys/socket.h>\nint main(void) { return 0; }\n"
 
 
-def install(debian: str, fedora: str, macos: str) -> str:
+def install(debian: str, fedora: str) -> str:
     """Return the lines that name the packages to install."""
-    names = ("Debian, Ubuntu", debian), ("Fedora", fedora), ("macOS", macos)
+    names = ("Debian, Ubuntu", debian), ("Fedora", fedora)
     return "".join("\n    {0:16}{1}".format(system + ":", command) for system, command in names)
 
 
@@ -37,7 +37,6 @@ def python_problem() -> str:
     ).format(sys.executable, VERSION, OLDEST, NEWEST) + install(
         "apt install python3.12 python3.12-venv python3.12-dev",
         "dnf install python3.12 python3.12-devel",
-        "brew install python@3.12",
     )
 
 
@@ -59,7 +58,6 @@ def venv_problem() -> str:
         ) + install(
             "apt install python{0}-venv".format(VERSION),
             "dnf install python3-libs",
-            "brew install python@{0}".format(VERSION),
         )
     return ""
 
@@ -76,7 +74,7 @@ def compiler_problem() -> str:
         return ""
     return "no C compiler: {0} is not there ({1}). Install, or set CC=:".format(
         command[0], "from CC" if os.environ.get("CC") else "the one Python was built with"
-    ) + install("apt install gcc libc6-dev", "dnf install gcc", "xcode-select --install")
+    ) + install("apt install gcc libc6-dev", "dnf install gcc")
 
 
 def headers_problem() -> str:
@@ -87,7 +85,6 @@ def headers_problem() -> str:
     return "no Python headers: {0} is not there. Install:".format(header) + install(
         "apt install python{0}-dev".format(VERSION),
         "dnf install python3-devel",
-        "brew install python@{0}".format(VERSION),
     )
 
 
@@ -108,7 +105,7 @@ def compile_problem() -> str:
         return ""
     return "the C compiler cannot compile a small file that includes Python.h:\n    {0}".format(
         "\n    ".join(result.stdout.splitlines()[:6])
-    ) + install("apt install gcc libc6-dev", "dnf install gcc", "xcode-select --install")
+    ) + install("apt install gcc libc6-dev", "dnf install gcc")
 
 
 def problems() -> "list[str]":

@@ -41,7 +41,7 @@ def record(
     *,
     cell: Cell = SMALL,
     number: int = 0,
-    ticks: tuple[int, int] = (1, 3),
+    ticks: tuple[int, int] = (20, 60),
     steady: bool = True,
 ) -> Record:
     """Return a sample with a processor time, and the rate that goes with it."""
