@@ -139,11 +139,13 @@ def load(path: Path) -> Results:
     """Read what `save` has written; ValueError if it is anything else."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != FORMAT:
-            raise ValueError(f"its format is {told['format']}, not {FORMAT}")
-        return Results(told["about"], told["skipped"], [_record(row) for row in told["samples"]])
+        found = told["format"]
+        if found == FORMAT:
+            records = [_record(row) for row in told["samples"]]
+            return Results(told["about"], told["skipped"], records)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} holds no results of make bench: {error!r}") from error
+    raise ValueError(f"{path} is of format {found}, not {FORMAT}")
 
 
 def merged_latencies(records: list[Record]) -> list[Record]:

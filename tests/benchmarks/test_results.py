@@ -34,7 +34,15 @@ def test_what_is_saved_is_loaded_again(tmp_path: Path) -> None:
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     file.write_text('{"format": 0}', encoding="ascii")
-    with pytest.raises(ValueError, match="format is 0"):
+    with pytest.raises(ValueError, match="format 0"):
+        load(file)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 2}', "\xff"])
+def test_a_file_of_something_else_is_named(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "odd.json"
+    file.write_bytes(content.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"odd\.json holds no results of make bench"):
         load(file)
 
 
