@@ -18,7 +18,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from netpoll._poll.fd cimport DO_NOT_WAIT, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
@@ -74,6 +74,8 @@ cdef class StreamFD(SocketFD):
         self.cut = 0
         error = self.wait_for(MODE_READ, until)
         if not error:
+            # The event is used up: should the caller not come to read, for want of memory, the next one asks the kernel.
+            self.drained = False
             return 0
         # It may have come before the read began, with nobody looking at the poller since. Not so if somebody
         # has ended the read by a deadline in the past.
@@ -212,17 +214,17 @@ cdef bytes read_locked(StreamFD fd, Py_ssize_t size, int64_t until):
 
 
 cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
-    cdef Py_ssize_t most = size
-    cdef Py_ssize_t room
+    cdef Py_ssize_t most = MAX_RW
+    cdef Py_ssize_t room, got
     cdef bytes data
     cdef PyObject *raw
-    cdef Py_ssize_t got
     cdef uint32_t before = fd.last_read
     check(fd, MODE_READ)
     if size == 0:
         return b""
     if not fd.messages:
-        most = min(size, max(2 * <Py_ssize_t>before, <Py_ssize_t>SCRATCH_SIZE))
+        most = max(2 * <Py_ssize_t>before, <Py_ssize_t>SCRATCH_SIZE)
+    most = min(size, most)
     room = foreseen(before) if fd.drains and LARGE_READ <= before < most else most
     room = min(room, most)
     if not until:
@@ -236,15 +238,20 @@ cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
             break
         data = None
         fd.wait(MODE_READ, until)
+    if got == room < most and kernel.unread(fd.sysfd) > 0:
+        return read_on(fd, data, most)
+    if LARGE_READ <= got < before:
+        # Slowly: to have foreseen too little costs more than too much does.
+        fd.last_read = before - ((before - <uint32_t>got) >> 6)
     raw = <PyObject *>data
     Py_INCREF(data)
     data = None      # _PyBytes_Resize wants the only reference
-    if got == room < most and kernel.unread(fd.sysfd) > 0:
-        got = read_on(fd, &raw, got, most)
-        room = most
-    elif LARGE_READ <= got < before:
-        # Slowly: to have foreseen too little costs more than too much does.
-        fd.last_read = before - ((before - <uint32_t>got) >> 6)
+    return cut(raw, room, got)
+
+
+cdef inline bytes cut(PyObject *raw, Py_ssize_t room, Py_ssize_t got):
+    """Return an object with room for more bytes, of which the caller has the only reference, with these."""
+    cdef bytes data
     if room - got < CHUNK:
         Py_SET_SIZE(raw, got)
         PyBytes_AS_STRING(<bytes>raw)[got] = 0
@@ -264,15 +271,29 @@ cdef inline Py_ssize_t foreseen(Py_ssize_t size) noexcept:
     return ((size + BYTES_HEADER + CHUNK) & ~(CHUNK - 1)) - BYTES_HEADER
 
 
-cdef Py_ssize_t read_on(StreamFD fd, PyObject **raw, Py_ssize_t got, Py_ssize_t most) except -1:
-    """Receive the rest of more than was foreseen, which is there, and so cannot fail: no error is lost."""
+cdef bytes read_on(StreamFD fd, bytes data, Py_ssize_t most):
+    """Receive the rest of more than was foreseen, and return it behind what there is already.
+
+    That alone where there is no memory for more, or the kernel has none: what was taken is not to be lost. The rest
+    is there, so no other error can come, and none is lost.
+    """
+    cdef Py_ssize_t got = PyBytes_GET_SIZE(data)
     cdef Py_ssize_t more
-    _PyBytes_Resize(raw, most)
-    more = fd.recv_once(PyBytes_AS_STRING(<bytes>raw[0]) + got, most - got)
+    cdef bytes whole
+    cdef PyObject *raw
+    try:
+        whole = PyBytes_FromStringAndSize(NULL, most)
+        memcpy(PyBytes_AS_STRING(whole), PyBytes_AS_STRING(data), got)
+        more = fd.recv_once(PyBytes_AS_STRING(whole) + got, most - got)
+    except (MemoryError, OSError):
+        return data
     if more > 0:    # or else another process was faster
         got += more
     fd.last_read = <uint32_t>got
-    return got
+    raw = <PyObject *>whole
+    Py_INCREF(whole)
+    whole = None
+    return cut(raw, most, got)
 
 
 cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1:
