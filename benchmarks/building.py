@@ -41,7 +41,7 @@ def build() -> tuple[Programs, str]:
         for name, place in GO_PROGRAMS.items()
     }
     programs = Programs(
-        pinned=build_c("pinned", [native / "pinned.c"]),
+        pinned=build_pinned(),
         load=build_load(),
         limit=build_c("limit", [peers / "limit.c"]),
         dns_server=build_c("dns-server", [native / "dns_server.c"]),
@@ -49,6 +49,11 @@ def build() -> tuple[Programs, str]:
         **in_go,
     )
     return programs, reason
+
+
+def build_pinned() -> Path:
+    """Build what runs a command on one core, for as long as this process lives."""
+    return build_c("pinned", [HERE / "native" / "pinned.c"])
 
 
 def build_load() -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from benchmarks import machine, page, plan, plots, tables, terminal
@@ -19,7 +20,7 @@ from benchmarks.driving import READ_SIZE, probe
 from benchmarks.measuring import Measuring, judged
 from benchmarks.neighbours import Neighbours
 from benchmarks.peers import LIMIT
-from benchmarks.processes import serving
+from benchmarks.processes import MeasureError, serving
 from benchmarks.results import Results, load, merged_latencies, save
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.steadiness import Steadiness
@@ -34,22 +35,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.show is not None:
             report(load(options.show), None)
             return 0
+        place = RESULTS if options.is_whole else LAST
+        assert_writable(place)
         results = measure(options)
-    except (BuildError, OSError, ValueError) as error:
+    except (BuildError, MeasureError, OSError, ValueError) as error:
         terminal.say(f"benchmark: {error}")
         return 1
     except KeyboardInterrupt:
         terminal.say("benchmark: interrupted, nothing is saved")
         return 130
-    place = RESULTS if options.is_whole else LAST
     file = WHOLE if options.is_whole else LAST / "results.json"
-    # Before anything is shown: who looks at the first lines only has the rest all the same.
-    save(results, file)
-    plots.draw(results, place)
-    if options.is_whole:
-        page.update(results)
+    try:
+        # Before anything is shown: who looks at the first lines only has the rest all the same.
+        save(results, file)
+        plots.draw(results, place)
+        if options.is_whole:
+            page.update(results)
+    except OSError as error:
+        report(results, None)
+        terminal.say(f"benchmark: {error}")
+        return 1
     report(results, place)
     return 0
+
+
+def assert_writable(place: Path) -> None:
+    """Raise OSError if results cannot be written there, before anything is measured."""
+    place.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=place):
+        pass
 
 
 def measure(options: Options) -> Results:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import terminal
-from benchmarks.building import HERE, BuildError, build_load
+from benchmarks.building import HERE, BuildError, build_load, build_pinned
 from benchmarks.tables import Table, number
 
 FILE = HERE / "results" / "instructions.json"
@@ -139,8 +139,9 @@ def _run(module: str, kind: str, length: int, place: Path) -> int:
 
 def _echo(load: Path, connections: int, length: int, place: Path) -> int:
     program = [sys.executable, str(HERE / "peers" / "netpoll_server.py"), "echo", "65536"]
+    core = str(min(os.sched_getaffinity(0)))
     with subprocess.Popen(
-        [*_valgrind(place / f"echo-{connections}.{length}"), *program],
+        [str(build_pinned()), core, *_valgrind(place / f"echo-{connections}.{length}"), *program],
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

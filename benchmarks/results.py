@@ -132,7 +132,12 @@ def save(results: Results, path: Path) -> None:
     )
     body = ",\n  ".join(lines)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "samples": [\n  {body}\n ]\n}}\n', encoding="utf-8")
+    new = path.with_suffix(".new")
+    try:
+        new.write_text(f'{head[:-2]},\n "samples": [\n  {body}\n ]\n}}\n', encoding="utf-8")
+        new.replace(path)  # on a full disk the former results stay
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Results:

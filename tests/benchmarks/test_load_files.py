@@ -1,6 +1,7 @@
 """The load of files wants all of a file, and nothing else."""
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_file_is_fetched_once_more_than_it_is_counted(load: Path, options: str
     ("content", "complaint"),
     [
         (FILE[:-1], "bytes came"),
-        (FILE + bytes([SIZE % 256]), "bytes came"),
+        (FILE + bytes([SIZE % 256]), "of the file came"),
         (FILE[1:] + FILE[:1], "wrong bytes after"),
         (FILE[:200_000] + b"?" + FILE[200_001:], "wrong bytes after"),
         (b"", "bytes came"),
@@ -44,3 +45,14 @@ def test_a_file_that_is_not_the_file_ends_the_run(
     assert done.returncode == 1
     assert complaint in done.stderr
     assert done.stdout == ""
+
+
+def test_a_file_without_end_ends_the_run(load: Path) -> None:
+    def serve(conn: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                conn.sendall(bytes(range(256)) * 1000)
+
+    done = run(load, "file", serve, f"--size {SIZE} --requests 1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "more than the 300000 bytes of the file came" in done.stderr

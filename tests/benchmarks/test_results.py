@@ -152,3 +152,20 @@ def test_merging_latencies_loses_none(odd: int | None) -> None:
     merged = results(*merged_latencies(records))
     assert merged.latency(SMALL, "netpoll").pairs() == before
     assert [len(record.sample.latency) for record in records] == [18, 0, 0, 6]
+
+
+def test_results_that_cannot_be_written_leave_the_former_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "results.json"
+    save(results(record("netpoll", 1.0)), file)
+
+    def full(path: Path, *_: object, **__: object) -> int:
+        path.write_bytes(b"{")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(results(), file)
+    assert len(load(file).records) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["results.json"]

@@ -12,7 +12,7 @@
 static uint8_t buffer[MAX_SLICE], ramp[256 + MAX_SLICE];
 
 /* Reads and compares what is there; returns false at the end of the stream. */
-static bool receive(int fd, int64_t *received)
+static bool receive(const struct options *o, int fd, int64_t *received)
 {
     ssize_t size = recv(fd, buffer, sizeof buffer, 0);
     if (size < 0 && errno == EAGAIN)
@@ -22,6 +22,8 @@ static bool receive(int fd, int64_t *received)
     if (memcmp(buffer, ramp + *received % 256, size) != 0)
         fail("wrong bytes after %lld of the file", (long long)*received);
     *received += size;
+    if (*received > o->size)
+        fail("more than the %d bytes of the file came", o->size);
     return size > 0;
 }
 
@@ -35,7 +37,7 @@ static void fetch(const struct options *o)
     bool more = true;
     while (more) {
         if (next_events(o, epoll, &event, 1, 100) > 0)
-            more = receive(fd, &received);
+            more = receive(o, fd, &received);
     }
     if (received != o->size)
         fail("%lld bytes came, the file has %d", (long long)received, o->size);

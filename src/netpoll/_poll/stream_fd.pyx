@@ -74,7 +74,7 @@ cdef class StreamFD(SocketFD):
         self.cut = 0
         error = self.wait_for(MODE_READ, until)
         if not error:
-            # The event is used up: should the caller not come to read, for want of memory, the next one asks the kernel.
+            # The event is used up: should the caller not come to read, for want of memory, the next one has to ask.
             self.drained = False
             return 0
         # It may have come before the read began, with nobody looking at the poller since. Not so if somebody
