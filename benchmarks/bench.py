@@ -51,7 +51,7 @@ class Pace:
 
 FULL = Pace(
     rounds=5,
-    passes=20,
+    passes=12,
     slice=(0.03, 0.1),
     warmup=0.1,
     seconds=0.3,

@@ -18,7 +18,7 @@ from rich.table import Table as RichTable
 from benchmarks.plan import Item
 from benchmarks.tables import Table
 
-_LEAST_WIDTH = 128  # where the terminal is narrower, its own wrapping is easier to read than ours
+_LEAST_WIDTH = 160  # where the terminal is narrower, its own wrapping is easier to read than ours
 
 
 class Bar:
