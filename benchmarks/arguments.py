@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RLIMIT_NOFILE, getrlimit
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 from benchmarks.building import HERE
 from benchmarks.scenario import Axes, Scenario
@@ -14,10 +14,10 @@ from benchmarks.scenarios import SCENARIOS
 RESULTS = HERE / "results"
 WHOLE = RESULTS / "whole.json"
 """The run that docs/performance.md and the plots speak of."""
-_OTHER_FILES = 100
-_MINUTE = 60
 LAST = RESULTS / "last"
 """Where a quick run and a run of a part go."""
+_OTHER_FILES = 100
+_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,10 @@ def _count(text: str) -> int:
 
 
 def _connections(text: str) -> int:
-    number, most = _count(text), getrlimit(RLIMIT_NOFILE)[1] - _OTHER_FILES
-    if number > most:
-        message = f"{text}: a process here may have {most:,} open at most (ulimit -n)"
-        raise argparse.ArgumentTypeError(message)
+    number, files = _count(text), getrlimit(RLIMIT_NOFILE)[1]
+    if files != RLIM_INFINITY and number > files - _OTHER_FILES:
+        most = f"{files - _OTHER_FILES:,} open at most (ulimit -Hn)"
+        raise argparse.ArgumentTypeError(f"{text}: a process here may have {most}")
     return number
 
 

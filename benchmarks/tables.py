@@ -43,13 +43,13 @@ def detail(results: Results, scenario: Scenario, cell: Cell) -> Table:
 def all_of(results: Results, scenario: Scenario) -> list[Table]:
     """Return all tables of a scenario.
 
-    Of a few cells all figures; of more, the chief figure, and all of those that goals speak of.
+    Of a few cells all figures; of more, the chief figure, and all of those that stand in short.
     """
     cells = results.cells(scenario.name)
     if len(cells) <= _DETAILED:
         return [detail(results, scenario, cell) for cell in cells]
     parts = [matrix(results, scenario, list(group)) for _, group in groupby(cells, _size)]
-    chief = [cell for cell in cells if cell in {cell for _, cell, _ in IN_SHORT}]
+    chief = [cell for _, cell, _ in IN_SHORT if cell in cells]
     return parts + [detail(results, scenario, cell) for cell in chief]
 
 

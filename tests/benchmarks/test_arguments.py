@@ -1,7 +1,9 @@
 import re
+import resource
 
 import pytest
 
+from benchmarks import arguments
 from benchmarks.arguments import parse
 from benchmarks.scenarios import SCENARIOS
 
@@ -44,6 +46,21 @@ def test_nonsense_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> N
         parse(line.split())
     assert refusal.value.code == 2
     assert re.split("[ ,]", line)[-1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("files", "conns", "fits"),
+    [(1000, "900", True), (1000, "901", False), (resource.RLIM_INFINITY, "1000000", True)],
+)
+def test_there_are_no_more_connections_than_files(
+    files: int, conns: str, *, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "getrlimit", lambda _: (256, files))
+    if fits:
+        assert parse(["--conns", conns]).chosen == {"conns": (int(conns),)}
+    else:
+        with pytest.raises(SystemExit):
+            parse(["--conns", conns])
 
 
 def test_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:

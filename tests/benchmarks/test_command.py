@@ -1,6 +1,8 @@
 """The command as a program: what it says when something is in its way."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -30,6 +32,20 @@ def test_what_was_measured_is_saved_and_shown(
     assert command.main(["echo"]) == 0
     assert ((place / "results.json").exists(), drawn) == (True, [place])
     assert "netpoll" in capsys.readouterr().out
+
+
+def test_plots_of_a_former_run_go_when_there_are_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = tmp_path / "bulk.png"
+    former.write_bytes(b"of another run")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # it is not installed
+    plots.draw(results(), tmp_path)
+    assert former.exists()
+    library = SimpleNamespace(use=lambda _: None, rcParams={})
+    monkeypatch.setitem(sys.modules, "matplotlib", library)
+    plots.draw(results(), tmp_path)
+    assert not former.exists()
 
 
 def test_what_cannot_be_saved_is_shown_all_the_same(

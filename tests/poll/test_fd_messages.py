@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -219,3 +220,12 @@ def test_an_accepted_connection_keeps_messages_apart_as_its_listener() -> None:
         assert accepted.kind == socket.SOCK_SEQPACKET
         accepted.close()
     listener.close()
+
+
+@pytest.mark.parametrize("size", [1 << 40, sys.maxsize])
+@in_run
+def test_more_than_any_message_holds_may_be_asked_for(size: int) -> None:
+    with ends() as (a, b):
+        a.write(b"one")
+        a.write(b"two")
+        assert [b.read_bytes(size), b.read_bytes(size)] == [b"one", b"two"]
