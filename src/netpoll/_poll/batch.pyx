@@ -31,7 +31,7 @@ from netpoll._poll.waiting cimport (
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
 from netpoll._runtime.raised cimport np_take_exception
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE
+from netpoll._runtime.scratch cimport SCRATCH_SIZE
 from netpoll._runtime.syscalls cimport (
     AF_UNIX,
     CMSG_DATA,

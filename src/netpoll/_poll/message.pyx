@@ -27,7 +27,8 @@ from netpoll._poll.waiting cimport (
     wait_for_room,
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, get_scheduler
+from netpoll._runtime.scratch cimport SCRATCH_SIZE, contents, room
 from netpoll._runtime.syscalls cimport MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_STREAM, iovec, kernel, msghdr
 
 cdef extern from "Python.h":
@@ -198,14 +199,15 @@ cdef int small_once(
     Arrival arrival, SocketFD fd, Py_ssize_t size, Py_ssize_t control_size, int flags
 ) except -1:
     """The same, through the scratch buffer of this thread."""
+    cdef Scheduler s = get_scheduler()
     cdef iovec vector
     cdef Py_ssize_t got
-    vector.iov_base = get_scheduler().get_scratch()
+    vector.iov_base = room(&s.scratch)
     vector.iov_len = size
     got = arrival.receive(fd, &vector, 1, control_size, flags)
     if got >= 0:
         # More than there is room for is told of a datagram that was cut, if the flags ask for that.
-        arrival.data = PyBytes_FromStringAndSize(<char *>vector.iov_base, min(got, size))
+        arrival.data = contents(&s.scratch, min(got, size))
     return 0
 
 

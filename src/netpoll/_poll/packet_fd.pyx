@@ -29,7 +29,8 @@ from netpoll._poll.waiting cimport (
     wait_for_room,
 )
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, get_scheduler
+from netpoll._runtime.scratch cimport SCRATCH_SIZE, contents, room
 from netpoll._runtime.syscalls cimport (
     AF_UNIX,
     MSG_DONTWAIT,
@@ -104,18 +105,17 @@ cdef class PacketFD(SocketFD):
 
     cdef object receive_once(self, Py_ssize_t size, bint named):
         """Receive without waiting: data, or data and sender; None if there is nothing."""
-        cdef char *scratch
+        cdef Scheduler s
         cdef Py_ssize_t got
         cdef bytes data
         # No datagram but one of a Unix socket is larger than the scratch buffer.
         if size > SCRATCH_SIZE and self.family == AF_UNIX:
             return self.receive_large(size, named)
-        # Nobody else can have used it: between the system call and the copy nothing parks.
-        scratch = get_scheduler().get_scratch()
-        got = self.recv_once(scratch, min(size, <Py_ssize_t>SCRATCH_SIZE), named)
+        s = get_scheduler()
+        got = self.recv_once(room(&s.scratch), min(size, <Py_ssize_t>SCRATCH_SIZE), named)
         if got == WOULD_BLOCK:
             return None
-        data = PyBytes_FromStringAndSize(scratch, got)
+        data = contents(&s.scratch, got)
         return (data, self.sender) if named else data
 
     cdef object receive_large(self, Py_ssize_t size, bint named):

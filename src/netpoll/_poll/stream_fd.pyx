@@ -23,7 +23,8 @@ from libc.string cimport memcpy, memset
 from netpoll._poll.fd cimport DO_NOT_WAIT, check, fail_errno, lock, unlock
 from netpoll._runtime.netpoll cimport MODE_READ, MODE_WRITE, PD_NIL, PD_READY, POLL_TIMEOUT
 from netpoll._runtime.raised cimport np_take_exception
-from netpoll._runtime.scheduler cimport SCRATCH_SIZE, get_scheduler
+from netpoll._runtime.scheduler cimport Scheduler, borrow_scheduler
+from netpoll._runtime.scratch cimport SCRATCH_SIZE, contents, room
 from netpoll._runtime.syscalls cimport (
     AF_INET,
     AF_INET6,
@@ -203,19 +204,34 @@ cdef bytes read(StreamFD fd, Py_ssize_t size):
 
 
 cdef bytes read_locked(StreamFD fd, Py_ssize_t size, int64_t until):
-    cdef char *scratch
-    cdef Py_ssize_t got
     if size > SCRATCH_SIZE or fd.last_read >= LARGE_READ:
         return read_direct(fd, size, until)
-    # Nobody else can have used it: between the system call and the copy nothing parks.
-    scratch = get_scheduler().get_scratch()
-    got = recv_locked(fd, scratch, size, until)
-    return PyBytes_FromStringAndSize(scratch, got)
+    return read_small(fd, size, until)
+
+
+cdef inline bytes read_small(StreamFD fd, Py_ssize_t size, int64_t until):
+    cdef void *s
+    cdef Py_ssize_t got
+    check(fd, MODE_READ)
+    if size == 0:
+        return b""
+    if not fd.worth_trying():
+        if not until:
+            until = fd.limit(MODE_READ)
+        fd.wait_unasked(until)
+    while True:
+        s = borrow_scheduler()
+        got = fd.recv_once(room(&(<Scheduler>s).scratch), size)
+        if got != WOULD_BLOCK:
+            return contents(&(<Scheduler>s).scratch, got)
+        if not until:
+            until = fd.limit(MODE_READ)
+        fd.wait(MODE_READ, until)
 
 
 cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
     cdef Py_ssize_t most = MAX_RW
-    cdef Py_ssize_t room, got
+    cdef Py_ssize_t expected, got
     cdef bytes data
     cdef PyObject *raw
     cdef uint32_t before = fd.last_read
@@ -225,20 +241,20 @@ cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
     if not fd.messages:
         most = max(2 * <Py_ssize_t>before, <Py_ssize_t>SCRATCH_SIZE)
     most = min(size, most)
-    room = foreseen(before) if fd.drains and LARGE_READ <= before < most else most
-    room = min(room, most)
+    expected = foreseen(before) if fd.drains and LARGE_READ <= before < most else most
+    expected = min(expected, most)
     if not until:
         until = fd.limit(MODE_READ)
     if not fd.worth_trying():
         fd.wait_unasked(until)
     while True:
-        data = PyBytes_FromStringAndSize(NULL, room)
-        got = fd.recv_once(PyBytes_AS_STRING(data), room)
+        data = PyBytes_FromStringAndSize(NULL, expected)
+        got = fd.recv_once(PyBytes_AS_STRING(data), expected)
         if got != WOULD_BLOCK:
             break
         data = None
         fd.wait(MODE_READ, until)
-    if got == room < most and kernel.unread(fd.sysfd) > 0:
+    if got == expected < most and kernel.unread(fd.sysfd) > 0:
         return read_on(fd, data, most)
     if LARGE_READ <= got < before:
         # Slowly: to have foreseen too little costs more than too much does.
@@ -246,13 +262,13 @@ cdef bytes read_direct(StreamFD fd, Py_ssize_t size, int64_t until):
     raw = <PyObject *>data
     Py_INCREF(data)
     data = None      # _PyBytes_Resize wants the only reference
-    return cut(raw, room, got)
+    return shortened(raw, expected, got)
 
 
-cdef inline bytes cut(PyObject *raw, Py_ssize_t room, Py_ssize_t got):
+cdef inline bytes shortened(PyObject *raw, Py_ssize_t size, Py_ssize_t got):
     """Return an object with room for more bytes, of which the caller has the only reference, with these."""
     cdef bytes data
-    if room - got < CHUNK:
+    if size - got < CHUNK:
         Py_SET_SIZE(raw, got)
         PyBytes_AS_STRING(<bytes>raw)[got] = 0
     else:
@@ -293,7 +309,7 @@ cdef bytes read_on(StreamFD fd, bytes data, Py_ssize_t most):
     raw = <PyObject *>whole
     Py_INCREF(whole)
     whole = None
-    return cut(raw, most, got)
+    return shortened(raw, most, got)
 
 
 cdef Py_ssize_t readinto(StreamFD fd, object buffer) except -1:

@@ -12,9 +12,6 @@ from netpoll._runtime.signals cimport SignalGate
 from netpoll._runtime.timers cimport TimerHeap
 from netpoll._runtime.waitq cimport WaitQ
 
-cdef enum:
-    SCRATCH_SIZE = 65536
-
 cdef class Scheduler:
     cdef void *current          # the running goroutine; NULL while the scheduler itself runs
     cdef void *seeker           # on whose stack it runs then; NULL: on one whose goroutine has ended
@@ -36,7 +33,7 @@ cdef class Scheduler:
     cdef Idle idle              # greenlets of finished goroutines
     cdef void *main
     cdef AllGs all_gs
-    cdef char *scratch
+    cdef PyObject *scratch      # its receive buffer; see scratch.pxd
     cdef GList inbound          # made ready by other threads; under inbound_lock
     cdef np_lock inbound_lock
     cdef readonly bint blocked  # in a poll that blocks, or about to be
@@ -80,7 +77,6 @@ cdef class Scheduler:
     cdef void inject(self, GList *ready) noexcept
     cdef void *next_by_chance(self) noexcept
     cdef void unlink(self, G g) noexcept
-    cdef char *get_scratch(self) except NULL
 
 cdef Scheduler get_scheduler()
 cdef Scheduler scheduler_or_none()

@@ -23,7 +23,6 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 from libc.errno cimport EBADF
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc
 
 import threading
 
@@ -55,6 +54,7 @@ from netpoll._runtime.greenlet cimport (
 )
 from netpoll._runtime.idle cimport dismiss, rouse
 from netpoll._runtime.netpoll cimport Poller
+from netpoll._runtime.scratch cimport drop
 from netpoll._runtime.signals cimport FRESH, SignalGate
 from netpoll._runtime.timers cimport TimerHeap
 from netpoll._runtime.waitq cimport WaitQ, dequeue
@@ -193,7 +193,7 @@ cdef class Scheduler:
     def __dealloc__(self):
         dismiss(&self.idle)
         Py_XDECREF(self.spawner)
-        free(self.scratch)
+        drop(&self.scratch)
 
     # -- finding work
 
@@ -559,14 +559,6 @@ cdef class Scheduler:
         if g != NULL:
             self.budget = 1 + random(&self.shuffle) % SHUFFLED_SLICE
         return g
-
-    cdef char *get_scratch(self) except NULL:
-        """Return this thread's receive buffer. Its content is lost at the next park."""
-        if self.scratch == NULL:
-            self.scratch = <char *>malloc(SCRATCH_SIZE)
-            if self.scratch == NULL:
-                raise MemoryError("no memory for a receive buffer")
-        return self.scratch
 
 
 cdef int park(Scheduler s, G g) except -1:
