@@ -42,7 +42,8 @@ cdef ssize_t fill(object answer, void *buffer, size_t size) noexcept:
     if not isinstance(answer, bytes):
         return number(answer)
     length = min(PyBytes_GET_SIZE(answer), <ssize_t>size)
-    memcpy(buffer, PyBytes_AS_STRING(answer), length)
+    if length:      # or else there may be no buffer
+        memcpy(buffer, PyBytes_AS_STRING(answer), length)
     return length
 
 
