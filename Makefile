@@ -14,7 +14,7 @@ TYPED := src tests tools $(wildcard examples benchmarks)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the environments share build/
-.PHONY: help demo build test test-all lint bench instructions clean FORCE
+.PHONY: help demo build test test-all lint docs bench instructions clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,11 @@ lint: $(VENV)/.installed $(VENV)/.lint ## check style, types, stubs and layers
 	  --allowlist tools/stubtest_allowlist.txt netpoll
 	PATH="$(VENV)/bin:$$PATH" cython-lint src
 	$(VENV)/bin/lint-imports --no-cache --no-logo
+
+# What is not to be shown: the modules dial, listen and once, which have the names of functions.
+docs: $(VENV)/.installed $(VENV)/.docs ## write the reference, of every public name, to build/reference
+	$(IN_VENV) -W error::UserWarning -m pdoc --no-show-source --output-directory build/reference \
+	  netpoll netpoll.testing '!netpoll.net.dial' '!netpoll.net.listen' '!netpoll.sync.once'
 
 bench: $(VENV)/.installed $(VENV)/.bench ## measure side by side with the peers (ARGS="echo --conns 50")
 	$(IN_VENV) -m benchmarks $(ARGS)
@@ -68,6 +73,11 @@ $(VENV)/.required: $(VENV)/.python pyproject.toml
 
 $(VENV)/.lint: $(VENV)/.required
 	$(IN_VENV) tools/requirements.py lint >$@.txt
+	$(PIP) install -r $@.txt
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.required
+	$(IN_VENV) tools/requirements.py docs >$@.txt
 	$(PIP) install -r $@.txt
 	@touch $@
 

@@ -3,11 +3,9 @@
 Source: go1.27 os/signal/signal.go NotifyContext
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from netpoll.context import CancelContext, Context, ContextCancelled, background, with_cancel
 from netpoll.signals import table
@@ -24,7 +22,7 @@ class SignalReceived(ContextCancelled):
         super().__init__(f"{table.name_of(signal)} received")
         self.signal = signal
 
-    def __reduce__(self) -> tuple[type[SignalReceived], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
         return type(self), (self.signal,)
 
 
