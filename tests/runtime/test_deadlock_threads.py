@@ -179,3 +179,212 @@ run(main)
 """)
         == "True True True\n"
     )
+
+
+def test_a_thread_of_the_pool_that_has_parked_once_is_none_either() -> None:
+    assert (
+        program("""
+import netpoll
+def main():
+    blocking(netpoll.sleep, 0.01)
+    try:
+        here.recv()
+    except DeadlockError:
+        print("told")
+run(main)
+""")
+        == "told\n"
+    )
+
+
+AT_ANY_BYTECODE = """
+import sys
+sys.setswitchinterval(1e-5)
+"""
+"""Threads take turns all the time, in the midst of a look at the others too."""
+
+
+def test_two_that_send_and_receive_are_never_in_a_deadlock_however_they_take_turns() -> None:
+    assert (
+        program(
+            AT_ANY_BYTECODE
+            + """
+def send(chan, values):
+    for value in range(values):
+        chan.send(value)
+def receive(chan, values):
+    thread.start()
+    return [chan.recv() for _ in range(values)]
+for _ in range(20):
+    chan = Chan(1)
+    thread = threading.Thread(target=run, args=(send, chan, 1000))
+    assert run(receive, chan, 1000) == list(range(1000))
+    thread.join()
+"""
+        )
+        == ""
+    )
+
+
+def test_neither_are_three_that_pass_something_round() -> None:
+    assert (
+        program(
+            AT_ANY_BYTECODE
+            + """
+ring = [Chan() for _ in range(3)]
+def pass_on(i):
+    for _ in range(1000):
+        ring[(i + 1) % 3].send(ring[i].recv() + 1)
+def begin():
+    for thread in threads:
+        thread.start()
+    for _ in range(1000):
+        ring[1].send(0)
+        assert ring[0].recv() == 2
+threads = [threading.Thread(target=run, args=(pass_on, i)) for i in (1, 2)]
+run(begin)
+for thread in threads:
+    thread.join()
+"""
+        )
+        == ""
+    )
+
+
+def test_nor_is_one_whose_virtual_clock_stands() -> None:
+    assert (
+        program(
+            AT_ANY_BYTECODE
+            + """
+from netpoll.testing import virtual_clock
+def send(chan):
+    for value in range(1000):
+        chan.send(value)
+def receive(chan):
+    with virtual_clock(autojump=False):
+        thread.start()
+        for value in range(1000):
+            assert chan.recv() == value
+for _ in range(10):
+    chan = Chan(1)
+    thread = threading.Thread(target=run, args=(send, chan))
+    run(receive, chan)
+    thread.join()
+"""
+        )
+        == ""
+    )
+
+
+def test_of_those_who_find_it_at_the_same_time_one_tells_each_of_them_once() -> None:
+    assert (
+        program(
+            AT_ANY_BYTECODE
+            + """
+def wait(chan):
+    barrier.wait()
+    try:
+        chan.recv()
+    except DeadlockError as error:
+        told.append(str(error).count("<Chan"))
+for count in (2, 3, 4):
+    for _ in range(60):
+        told, barrier = [], threading.Barrier(count)
+        threads = [threading.Thread(target=run, args=(wait, Chan())) for _ in range(1, count)]
+        for thread in threads:
+            thread.start()
+        run(wait, Chan())
+        for thread in threads:
+            thread.join()
+        assert told == [count] * count, told
+"""
+        )
+        == ""
+    )
+
+
+def test_where_the_report_fails_the_others_find_it_anew() -> None:
+    assert (
+        program("""
+from netpoll._runtime import report
+made = report.deadlock
+def fail(goroutines):
+    report.deadlock = made
+    raise ValueError("no report")
+report.deadlock = fail
+def wait(chan):
+    while True:
+        try:
+            chan.recv()
+        except ValueError as error:
+            told.append(str(error))
+        except DeadlockError:
+            told.append("deadlock")
+            return
+told = []
+thread = threading.Thread(target=run, args=(wait, there))
+thread.start()
+run(wait, here)
+thread.join()
+print(sorted(told))
+""")
+        == "['deadlock', 'deadlock', 'no report']\n"
+    )
+
+
+def test_one_whom_a_ctrl_c_woke_meanwhile_is_not_told_as_well() -> None:
+    assert (
+        program("""
+import signal
+from netpoll._runtime import report
+made = report.deadlock
+def slow(goroutines):
+    signal.raise_signal(signal.SIGINT)
+    while not interrupted:
+        time.sleep(0.001)
+    return made(goroutines)
+report.deadlock = slow
+interrupted = []
+def other():
+    time.sleep(0.1)     # main waits before, and this one finds the deadlock
+    try:
+        there.recv()
+    except DeadlockError:
+        print("told")
+thread = threading.Thread(target=run, args=(other,))
+def main():
+    thread.start()
+    try:
+        here.recv()
+    except KeyboardInterrupt:
+        interrupted.append(True)
+    thread.join()       # plainly: nobody else is there
+    for _ in range(3):
+        try:
+            go(int).join()
+        except DeadlockError:
+            print("told what is over")
+    print("went on")
+run(main)
+""")
+        == "told\nwent on\n"
+    )
+
+
+def test_what_a_finalizer_made_runnable_during_a_look_runs() -> None:
+    assert (
+        program("""
+from netpoll._runtime import deadlock
+look = deadlock.look
+def look_and_free(*args):
+    here.try_send("from a finalizer")     # as one of garbage found just then would
+    return look(*args)
+deadlock.look = look_and_free
+def main():
+    print(here.recv())
+thread = threading.Thread(target=run, args=(main,))
+thread.start()
+thread.join()
+""")
+        == "from a finalizer\n"
+    )

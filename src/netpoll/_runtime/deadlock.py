@@ -10,6 +10,9 @@ so may any plain thread that has these objects. So a deadlock is the last thread
 
 A plain thread tells nobody that it ends; hence the looks, ever more seldom, and none where
 goroutines wait for nothing that another thread could reach.
+
+While it is found out which threads there are, they run: what was found holds if nobody has moved
+since, see standstill.pyx. Of several threads that look at the same time one tells all the others.
 """
 
 from __future__ import annotations
@@ -18,12 +21,16 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from netpoll._runtime.standstill import claim, is_stuck, still, turns
+
 if TYPE_CHECKING:
     from netpoll._runtime.scheduler import Scheduler
 
 FIRST_LOOK = 50_000_000
 LAST_LOOK = 60_000_000_000
 """Nanoseconds until the second look, which double up to these."""
+SOON = 1_000_000
+"""The same where somebody has moved during the look, up to FIRST_LOOK."""
 
 _schedulers: dict[int, weakref.ref[Scheduler]] = {}
 """Those of the threads that have one, by the threads' numbers; see ending.own."""
@@ -32,11 +39,37 @@ without_work: set[int] = set()
 """The numbers of the runtime's own threads that wait for work, which only goroutines give them."""
 
 
-def patience(before: int) -> int:
-    """Return for how long (ns) to wait for other threads; < 0 for ever, 0 if they can do nothing.
+def look(scheduler: Scheduler, before: int) -> tuple[int, list[tuple[Scheduler, int]]]:
+    """Return for how long (ns) to wait for other threads; < 0 for ever, 0 if there is a deadlock.
 
-    before: what was returned last time, 0 if something has happened since.
+    And, in a deadlock, the other schedulers that are in it with the turns that they are in: the
+    caller, and nobody else, is to tell all of it. before: what was returned last time, 0 if
+    something has happened since.
     """
+    noted, idle = _note(scheduler)
+    delay = _patience(before)
+    if delay:
+        return delay, []
+    if claim(scheduler, noted, idle, without_work):
+        return 0, noted
+    return min(max(2 * before, SOON), FIRST_LOOK), []
+
+
+def hopeless(scheduler: Scheduler) -> bool:
+    """Tell whether other threads can do nothing for this one, which has nothing to run."""
+    noted, idle = _note(scheduler)
+    return not _patience(0) and still(scheduler, noted, idle, without_work)
+
+
+def _note(scheduler: Scheduler) -> tuple[list[tuple[Scheduler, int]], frozenset[int]]:
+    """Return the turns of the others, and which threads have no work and so no say."""
+    idle = frozenset(without_work)
+    others = [other for ident, other in schedulers() if ident not in idle]
+    return turns(scheduler, others), idle
+
+
+def _patience(before: int) -> int:
+    """Return for how long to wait for the threads that there are; 0 if all of them are stuck."""
     forever = False
     for thread in threading.enumerate():
         ident = thread.ident
@@ -46,7 +79,7 @@ def patience(before: int) -> int:
         other = of_it() if of_it is not None else None
         if other is None:
             return min(max(2 * before, FIRST_LOOK), LAST_LOOK)
-        forever = forever or not other.stuck
+        forever = forever or not is_stuck(other)
     return -1 if forever else 0
 
 
@@ -61,16 +94,6 @@ def schedulers() -> list[tuple[int, Scheduler]]:
     """Return all that are open, each with the number of its thread."""
     found = [(ident, of_it()) for ident, of_it in list(_schedulers.items())]
     return [(ident, one) for ident, one in found if one is not None and not one.closed]
-
-
-def stuck_too(scheduler: Scheduler) -> list[Scheduler]:
-    """Return the schedulers of other threads that are in the same deadlock."""
-    others = [of_it() for of_it in list(_schedulers.values())]
-    return [
-        other
-        for other in others
-        if other is not None and other is not scheduler and not other.closed and other.stuck
-    ]
 
 
 def thread_of(scheduler: Scheduler) -> int | None:

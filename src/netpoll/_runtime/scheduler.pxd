@@ -27,7 +27,8 @@ cdef class Scheduler:
     cdef readonly int64_t calls      # of these: on a call on a thread, or on the end of another's goroutine
     cdef readonly int64_t shared         # parked on something that another thread may end: a lock, a channel
     cdef int64_t patience       # for how long it waits before it asks again whether one still can; see deadlock.py
-    cdef bint waits_in_vain     # only another thread can end its wait
+    cdef bint waits_in_vain     # only another thread can end its wait; see standstill.pyx
+    cdef list together          # in a deadlock that it has found: the other schedulers, and their turns
     cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
     cdef PyObject *spawner
     cdef Idle idle              # greenlets of finished goroutines

@@ -297,6 +297,8 @@ cdef class Scheduler:
         except BaseException as exception:
             self.interrupt_main(exception)
             return 0
+        if self.has_work():
+            return 0    # a finalizer's doing, in the Python code of these looks
         if not self.owns_signals:
             self.block_in_poll(delay)
             return 0
@@ -349,7 +351,7 @@ cdef class Scheduler:
         if not self.shared:
             return 0    # all who are parked wait for one another
         self.waits_in_vain = True
-        self.patience = others.patience(self.patience)
+        self.patience, self.together = others.look(self, self.patience)
         return self.patience
 
     cdef int open_gate(self) except -1:
@@ -391,16 +393,18 @@ cdef class Scheduler:
             push(&self.runq, <void *>main)
 
     cdef void deadlock(self) noexcept:
-        cdef list together = [self]
+        cdef list together = self.together or []
+        self.together = None
         try:
-            together += others.stuck_too(self) if self.shared else []
-            text = report.deadlock([g for s in together for g in s.goroutines()])
-            self.waits_in_vain = False
-            for other in together[1:]:
-                other.interrupt_from_outside(DeadlockError(text))
+            schedulers = [self] + [other for other, _ in together]
+            text = report.deadlock([g for s in schedulers for g in s.goroutines()])
+            for other, turn in together:
+                other.interrupt_from_outside(DeadlockError(text), turn)
             exception = DeadlockError(text)
         except BaseException as failure:
             exception = failure
+            for other, _ in together:
+                (<Scheduler>other).stir()      # nobody tells it: it has to find out anew
         self.interrupt_main(exception)
 
     # -- switching
@@ -502,13 +506,10 @@ cdef class Scheduler:
             raise exception
         self.interrupt_main(exception)
 
-    @property
-    def stuck(self):
-        """Whether only another thread can end its wait, and none has yet."""
-        return self.waits_in_vain and self.inbound.head == NULL
-
-    def interrupt_from_outside(self, exception):
-        """Raise `exception` in the main goroutine, which is parked or will park; from any thread."""
+    def interrupt_from_outside(self, exception, uint64_t turn):
+        """Raise `exception` in the main goroutine, which is parked; from any thread. Not if it is another turn by now."""
+        if self.closed or self.tick != turn or (<G>self.main).interrupt is not None:
+            return
         (<G>self.main).interrupt = exception
         if make_runnable(self.main, WAKE_INTERRUPT):
             enqueue_runnable(self.main, False)

@@ -125,7 +125,7 @@ def _check_hope(scheduler: Scheduler) -> None:
     """Raise DeadlockError if only the time could wake anybody, and nobody makes it go on."""
     if scheduler.net_waiters or scheduler.outside:
         return
-    if scheduler.shared and deadlock.patience(0):
+    if scheduler.shared and not deadlock.hopeless(scheduler):
         return
     dump = report.dump(scheduler.goroutines())
     raise DeadlockError(f"the virtual clock stands still, and nobody is left to advance it\n{dump}")
