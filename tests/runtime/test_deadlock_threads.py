@@ -374,17 +374,21 @@ run(main)
 def test_what_a_finalizer_made_runnable_during_a_look_runs() -> None:
     assert (
         program("""
+import netpoll
 from netpoll._runtime import deadlock
 look = deadlock.look
 def look_and_free(*args):
     here.try_send("from a finalizer")     # as one of garbage found just then would
     return look(*args)
 deadlock.look = look_and_free
-def main():
+def wait():
     print(here.recv())
-thread = threading.Thread(target=run, args=(main,))
-thread.start()
-thread.join()
+thread = threading.Thread(target=run, args=(wait,))
+def main():
+    thread.start()
+    while thread.is_alive():
+        netpoll.sleep(0.01)     # never stuck, so that the other thread may wait for ever
+run(main)
 """)
         == "from a finalizer\n"
     )

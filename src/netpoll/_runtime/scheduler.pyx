@@ -507,7 +507,7 @@ cdef class Scheduler:
         self.interrupt_main(exception)
 
     def interrupt_from_outside(self, exception, uint64_t turn):
-        """Raise `exception` in the main goroutine, which is parked; from any thread. Not if it is another turn by now."""
+        """Raise `exception` in the main goroutine, which is parked, unless the turn is another one; from any thread."""
         if self.closed or self.tick != turn or (<G>self.main).interrupt is not None:
             return
         (<G>self.main).interrupt = exception
