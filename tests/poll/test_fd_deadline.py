@@ -187,7 +187,7 @@ def test_a_deadline_that_was_cleared_does_not_fire(blocked: Blocked) -> None:
         set_for(blocked, fd, time.monotonic() + 0.05)  # nobody looks at timers before the next line
         set_for(blocked, fd, None)
         netpoll.sleep(0.055)
-        assert waiting.state.startswith("waiting")
+        parked(waiting)  # one that sends to a full queue may just be trying again
         fd.close()
         assert isinstance(waiting.join(), netpoll.ClosedError)
 

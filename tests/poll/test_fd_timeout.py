@@ -139,7 +139,7 @@ def test_a_timeout_leaves_the_descriptor_usable(blocked: Blocked) -> None:
         fd.settimeout(None)
         waiting = parked(netpoll.go(raised, operation))
         netpoll.sleep(0.002)
-        assert waiting.state.startswith("waiting")
+        parked(waiting)  # one that sends to a full queue may just be trying again
         fd.close()
         assert isinstance(waiting.join(), netpoll.ClosedError)
 

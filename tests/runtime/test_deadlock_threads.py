@@ -332,6 +332,33 @@ print(sorted(told))
     )
 
 
+def test_who_looks_again_while_it_is_told_is_told_as_well() -> None:
+    assert (
+        program("""
+from netpoll._runtime import deadlock, report
+made = report.deadlock
+def slow(goroutines):
+    for _, scheduler in deadlock.schedulers():
+        scheduler.look_again()      # as where a thread ends meanwhile
+    time.sleep(0.1)
+    return made(goroutines)
+report.deadlock = slow
+def wait(chan):
+    try:
+        chan.recv()
+    except DeadlockError:
+        told.append(True)
+told = []
+thread = threading.Thread(target=run, args=(wait, there))
+thread.start()
+run(wait, here)
+thread.join()
+print(told)
+""")
+        == "[True, True]\n"
+    )
+
+
 def test_one_whom_a_ctrl_c_woke_meanwhile_is_not_told_as_well() -> None:
     assert (
         program("""

@@ -46,11 +46,11 @@ def look(scheduler: Scheduler, before: int) -> tuple[int, list[tuple[Scheduler, 
     caller, and nobody else, is to tell all of it. before: what was returned last time, 0 if
     something has happened since.
     """
-    noted, idle = _note(scheduler)
     delay = _patience(before)
     if delay:
-        return delay, []
-    if claim(scheduler, noted, idle, without_work):
+        return delay, []  # as nearly always: so nothing was noted for it
+    noted, idle = _note(scheduler)
+    if not _patience(before) and claim(scheduler, noted, idle, without_work):
         return 0, noted
     return min(max(2 * before, SOON), FIRST_LOOK), []
 

@@ -18,7 +18,7 @@ cdef class Scheduler:
     cdef void *runnext
     cdef GList runq
     cdef int budget
-    cdef readonly uint64_t tick      # how often work was looked for
+    cdef readonly uint64_t tick      # how often a goroutine has parked
     cdef uint64_t polled        # the tick of the last poll
     cdef TimerHeap timers
     cdef Poller poller

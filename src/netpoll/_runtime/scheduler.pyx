@@ -201,8 +201,8 @@ cdef class Scheduler:
         """Return the goroutine to run next, out of every queue. Blocks in the poller if there is none."""
         cdef void *g
         self.current = NULL
+        self.tick += 1
         while True:
-            self.tick += 1
             if self.timers.count and self.timers.heap[0].heap_when <= nanotime():
                 self.timers.run_due(nanotime(), &self.runq)
             if self.tick - self.polled >= FAIRNESS_TICKS:
@@ -507,8 +507,8 @@ cdef class Scheduler:
         self.interrupt_main(exception)
 
     def interrupt_from_outside(self, exception, uint64_t turn):
-        """Raise `exception` in the main goroutine, which is parked, unless the turn is another one; from any thread."""
-        if self.closed or self.tick != turn or (<G>self.main).interrupt is not None:
+        """Raise `exception` in the main goroutine, from any thread. Not if anybody has run since that turn began."""
+        if self.closed or self.tick != turn or self.current != NULL or (<G>self.main).interrupt is not None:
             return
         (<G>self.main).interrupt = exception
         if make_runnable(self.main, WAKE_INTERRUPT):

@@ -2,7 +2,8 @@
 
 Who asks has to run Python code in between, to learn which threads there are; any of them may act meanwhile and
 then wait again, and would look as if it had never moved. So the turn of each scheduler is noted first, and it has
-stood still only if it is in the same turn afterwards.
+stood still only if it is in the same turn afterwards. A turn lasts until a goroutine has run: who wakes, looks
+around and sleeps again is in the same one.
 
     scheduler      waits_in_vain   turn (tick)    may end by
     looks, waits   True            stays          its inbound queue
