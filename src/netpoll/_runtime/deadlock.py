@@ -39,20 +39,19 @@ without_work: set[int] = set()
 """The numbers of the runtime's own threads that wait for work, which only goroutines give them."""
 
 
-def look(scheduler: Scheduler, before: int) -> tuple[int, list[tuple[Scheduler, int]]]:
+def look(scheduler: Scheduler, before: int) -> int:
     """Return for how long (ns) to wait for other threads; < 0 for ever, 0 if there is a deadlock.
 
-    And, in a deadlock, the other schedulers that are in it with the turns that they are in: the
-    caller, and nobody else, is to tell all of it. before: what was returned last time, 0 if
-    something has happened since.
+    That is claimed then: this scheduler, and no other, is to tell all who are in it. before: what
+    was returned last time, 0 if something has happened since.
     """
     delay = _patience(before)
     if delay:
-        return delay, []  # as nearly always: so nothing was noted for it
+        return delay  # as nearly always: so nothing was noted for it
     noted, idle = _note(scheduler)
     if not _patience(before) and claim(scheduler, noted, idle, without_work):
-        return 0, noted
-    return min(max(2 * before, SOON), FIRST_LOOK), []
+        return 0
+    return min(max(2 * before, SOON), FIRST_LOOK)
 
 
 def hopeless(scheduler: Scheduler) -> bool:

@@ -28,7 +28,7 @@ cdef class Scheduler:
     cdef readonly int64_t shared         # parked on something that another thread may end: a lock, a channel
     cdef int64_t patience       # for how long it waits before it asks again whether one still can; see deadlock.py
     cdef bint waits_in_vain     # only another thread can end its wait; see standstill.pyx
-    cdef list together          # in a deadlock that it has found: the other schedulers, and their turns
+    cdef list together          # in a deadlock that it has claimed: the other schedulers, and their turns
     cdef void *assigned         # for the worker that is switched to next: the goroutine to begin
     cdef PyObject *spawner
     cdef Idle idle              # greenlets of finished goroutines
@@ -71,6 +71,8 @@ cdef class Scheduler:
     cdef void lose_poller(self)
     cdef void interrupt_main(self, object exception) noexcept
     cdef void deadlock(self) noexcept
+    cdef void interrupt_from_outside(self, object exception, uint64_t turn) noexcept
+    cdef void let_look_again(self) noexcept
     cdef int switch_to(self, void *g) except -1
     cdef int check_pending(self, G g) except -1
     cdef int raise_pending(self, G g) except -1

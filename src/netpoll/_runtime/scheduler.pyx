@@ -292,13 +292,18 @@ cdef class Scheduler:
             if when == NEVER:
                 delay = self.hope()
                 if delay == 0:
-                    self.deadlock()
+                    # A finalizer may have had its say, in the Python code of the look.
+                    if self.has_work() or self.timers.count:
+                        self.let_look_again()
+                    else:
+                        self.deadlock()
                     return 0
         except BaseException as exception:
+            self.let_look_again()
             self.interrupt_main(exception)
             return 0
         if self.has_work():
-            return 0    # a finalizer's doing, in the Python code of these looks
+            return 0    # the same, where there is hope
         if not self.owns_signals:
             self.block_in_poll(delay)
             return 0
@@ -351,7 +356,7 @@ cdef class Scheduler:
         if not self.shared:
             return 0    # all who are parked wait for one another
         self.waits_in_vain = True
-        self.patience, self.together = others.look(self, self.patience)
+        self.patience = others.look(self, self.patience)
         return self.patience
 
     cdef int open_gate(self) except -1:
@@ -393,19 +398,35 @@ cdef class Scheduler:
             push(&self.runq, <void *>main)
 
     cdef void deadlock(self) noexcept:
+        """Tell of the deadlock that was found here, in main and in those of the threads that are in it."""
         cdef list together = self.together or []
-        self.together = None
+        cdef list errors
+        cdef G main = <G>self.main
         try:
             schedulers = [self] + [other for other, _ in together]
             text = report.deadlock([g for s in schedulers for g in s.goroutines()])
-            for other, turn in together:
-                other.interrupt_from_outside(DeadlockError(text), turn)
-            exception = DeadlockError(text)
+            errors = [DeadlockError(text) for _ in schedulers]
         except BaseException as failure:
-            exception = failure
+            self.let_look_again()
+            if main.interrupt is None:
+                self.interrupt_main(failure)
+            return
+        # From here on nothing runs but C. Before, a finalizer may have woken somebody, or a Ctrl-C main.
+        if self.has_work() or self.timers.count or main.interrupt is not None:
+            self.let_look_again()
+            return
+        self.together = None
+        for other, turn in together:
+            (<Scheduler>other).interrupt_from_outside(errors.pop(), turn)
+        self.interrupt_main(errors.pop())
+
+    cdef void let_look_again(self) noexcept:
+        """Let go of what was claimed: nobody tells them, and they have to find out anew."""
+        cdef list together = self.together
+        self.together = None
+        if together is not None:
             for other, _ in together:
-                (<Scheduler>other).stir()      # nobody tells it: it has to find out anew
-        self.interrupt_main(exception)
+                (<Scheduler>other).stir()
 
     # -- switching
 
@@ -506,12 +527,12 @@ cdef class Scheduler:
             raise exception
         self.interrupt_main(exception)
 
-    def interrupt_from_outside(self, exception, uint64_t turn):
-        """Raise `exception` in the main goroutine, from any thread. Not if anybody has run since that turn began."""
-        if self.closed or self.tick != turn or self.current != NULL or (<G>self.main).interrupt is not None:
+    cdef void interrupt_from_outside(self, object exception, uint64_t turn) noexcept:
+        """Raise `exception` in main, from any thread, if nobody has run since that turn began, nor can run now."""
+        if self.closed or self.tick != turn or self.current != NULL or self.has_work():
             return
-        (<G>self.main).interrupt = exception
         if make_runnable(self.main, WAKE_INTERRUPT):
+            (<G>self.main).interrupt = exception
             enqueue_runnable(self.main, False)
 
     cdef void stir(self) noexcept:

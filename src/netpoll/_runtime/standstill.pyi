@@ -14,10 +14,13 @@ def still(
 ) -> bool:
     """Tell whether nobody has moved since the turns and those without work were noted."""
 
+def runs_nothing(s: Scheduler) -> bool:
+    """Tell whether it has nothing to run, and waits for nothing but its own kind and the time."""
+
 def claim(
     own: Scheduler,
     noted: list[tuple[Scheduler, int]],
     idle: frozenset[int],
     without_work: set[int],
 ) -> bool:
-    """Tell the same of one that waits in vain itself; if so, nobody else finds this standstill."""
+    """Tell the same of one that looks; if so, nobody else finds this standstill."""

@@ -5,10 +5,11 @@ then wait again, and would look as if it had never moved. So the turn of each sc
 stood still only if it is in the same turn afterwards. A turn lasts until a goroutine has run: who wakes, looks
 around and sleeps again is in the same one.
 
-    scheduler      waits_in_vain   turn (tick)    may end by
-    looks, waits   True            stays          its inbound queue
-    claimed        False           stays          its inbound queue; only who claimed it tells of the deadlock
-    goes on        False           another
+    scheduler      waits_in_vain   blocked   turn (tick)    may be claimed
+    looks          True            False     stays          by itself; for others it runs Python code, and so may act
+    waits          True            True      stays          by whoever looks
+    claimed        False           either    stays          no; who has claimed it tells it, or has it look again
+    goes on        False           False     another        no
 
 Steps of `claim` and `still`, between which nothing runs: no object is made, and none is freed.
 """
@@ -49,11 +50,17 @@ def still(Scheduler own not None, list noted not None, frozenset idle not None, 
     return equal and is_idle(own) and all_still(noted)
 
 
+def runs_nothing(Scheduler s not None):
+    """Tell whether it has nothing to run, and waits for nothing but its own kind and the time."""
+    return is_idle(s)
+
+
 def claim(Scheduler own not None, list noted not None, frozenset idle not None, set without_work not None):
-    """Tell the same of one that waits in vain itself; if so, nobody else finds this standstill."""
+    """Tell the same of one that looks; if so, nobody else finds this standstill."""
     cdef bint equal = without_work == idle
     if not equal or not in_vain(own) or not all_still(noted):
         return False
+    own.together = noted
     own.waits_in_vain = False
     for pair in noted:
         (<Scheduler>(<tuple>pair)[0]).waits_in_vain = False
@@ -66,6 +73,6 @@ cdef bint all_still(list noted) except -1:
     for pair in noted:
         s = <Scheduler>(<tuple>pair)[0]
         turn = (<tuple>pair)[1]
-        if s.tick != turn or not in_vain(s):
+        if s.tick != turn or not s.blocked or not in_vain(s):
             return False
     return True
