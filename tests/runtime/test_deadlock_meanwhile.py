@@ -8,7 +8,7 @@ from tests.runtime.test_deadlock_threads import program
 
 AWAKE = """
 import netpoll, signal
-from netpoll._runtime import deadlock, report
+from netpoll._runtime import report
 made = report.deadlock
 def goes_on():
     for _ in range(2):
@@ -49,7 +49,7 @@ def tell_and_send(goroutines):
     return text
 report.deadlock = tell_and_send
 def other():
-    time.sleep(0.2)
+    another_sleeps()
     try:
         there.recv()
     except DeadlockError:
@@ -110,7 +110,7 @@ thread = threading.Thread(target=run, args=(other,))
 def main():
     netpoll.sleep(0.01)
     thread.start()
-    time.sleep(0.2)     # the other finds one that is not stuck, and waits for ever
+    another_sleeps()    # for ever: it has found one that is not stuck
     for _ in range(2):
         try:
             here.recv()
@@ -134,17 +134,18 @@ look = deadlock._patience
 def look_slowly(before):
     if threading.current_thread() is thread and slow:
         slow.clear()
-        time.sleep(0.3)     # it writes a file, say
+        looks.set()
+        another_sleeps()    # it writes a file, say
         here.try_send("value")
     return look(before)
-slow = [True]
+slow, looks = [True], threading.Event()
 deadlock._patience = look_slowly
 def other():
     print(there.recv())
 thread = threading.Thread(target=run, args=(other,))
 def main():
     thread.start()
-    time.sleep(0.1)
+    looks.wait()
     there.send(here.recv())
 run(main)
 thread.join()

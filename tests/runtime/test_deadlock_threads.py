@@ -8,7 +8,11 @@ from tests.running import says
 PREAMBLE = """\
 import threading, time
 from netpoll import Chan, DeadlockError, blocking, go, run, sync
+from netpoll._runtime import deadlock
 here, there = Chan(name="here"), Chan(name="there")
+def another_sleeps():
+    while not any(scheduler.blocked for _, scheduler in deadlock.schedulers()):
+        time.sleep(0.001)
 """
 
 
@@ -335,7 +339,7 @@ print(sorted(told))
 def test_who_looks_again_while_it_is_told_is_told_as_well() -> None:
     assert (
         program("""
-from netpoll._runtime import deadlock, report
+from netpoll._runtime import report
 made = report.deadlock
 def slow(goroutines):
     for _, scheduler in deadlock.schedulers():
@@ -373,7 +377,7 @@ def slow(goroutines):
 report.deadlock = slow
 interrupted = []
 def other():
-    time.sleep(0.1)     # main waits before, and this one finds the deadlock
+    another_sleeps()    # so that it is this one that finds the deadlock
     try:
         there.recv()
     except DeadlockError:
@@ -402,7 +406,6 @@ def test_what_a_finalizer_made_runnable_during_a_look_runs() -> None:
     assert (
         program("""
 import netpoll
-from netpoll._runtime import deadlock
 look = deadlock.look
 def look_and_free(*args):
     here.try_send("from a finalizer")     # as one of garbage found just then would
